@@ -1,0 +1,26 @@
+"""One log record is one line, whatever a message holds."""
+
+import logging
+
+# Control characters could forge a second line or drive a terminal; they are shown as escapes instead.
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F, *range(0x80, 0xA0))} | {
+    ord("\n"): "\\n",
+    ord("\r"): "\\r",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+
+
+class LineFormatter(logging.Formatter):
+    """Time, level, logger, message, then the fields that the caller named, as `key=value`."""
+
+    # Set by `extra=`; the same names everywhere (docs/glossary.md).
+    fields = ("action", "job_id", "task", "attempt", "run_id", "organization_id", "queue", "status")
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
+        """The record's first line with control characters made visible, so that it cannot be forged."""
+        named = "".join(f" {name}={getattr(record, name)}" for name in self.fields if hasattr(record, name))
+        return (super().formatMessage(record) + named).translate(_ESCAPES)

@@ -1,0 +1,34 @@
+"""How an app tells people something without knowing who carries the news.
+
+An app announces; `notifications` listens. Neither imports the other.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.dispatch import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One thing worth telling to some people of one organization."""
+
+    # What happened: run_finished, run_failed, … ; the templates of a message are found by it.
+    kind: str
+    organization_id: int
+    user_ids: tuple[int, ...]
+    # The same key is told once, however often it is announced.
+    key: str
+    # Where to read on, as a path on this site.
+    path: str
+    # What the sentences need: names, counts, codes; stored in the database only.
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+# Sent with `announcement=`, inside the transaction of what it speaks of.
+announced = Signal()
+
+
+def announce(announcement: Announcement) -> None:
+    """Hand the news to whoever listens, inside the caller's transaction."""
+    announced.send(sender=Announcement, announcement=announcement)

@@ -1,0 +1,36 @@
+"""The language and time zone in which one request is answered."""
+
+import zoneinfo
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import timezone, translation
+
+
+class PreferencesMiddleware(LocaleMiddleware):
+    """The person's stored choice first; then the cookie of the language switch, then Accept-Language."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Activate language and time zone for this request."""
+        super().process_request(request)
+        user = request.user
+        if not user.is_authenticated:
+            timezone.deactivate()
+            return
+        if user.language:
+            translation.activate(user.language)
+            request.LANGUAGE_CODE = translation.get_language()
+        _activate_time_zone(user.time_zone)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The answer with its language named."""
+        timezone.deactivate()
+        return super().process_response(request, response)
+
+
+def _activate_time_zone(name: str) -> None:
+    if name and name in zoneinfo.available_timezones():
+        timezone.activate(zoneinfo.ZoneInfo(name))
+    else:
+        timezone.deactivate()

@@ -1,0 +1,162 @@
+"""People, the organizations they work for, and the keys their programs use."""
+
+import secrets
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from organizations.roles import Role
+from organizations.tenancy import TenantModel
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people; the e-mail address is the name they sign in with."""
+
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A new person; without a password nobody can sign in as them until one is set."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A new person who may do everything in the admin."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """The person with that address, in whatever case it is written."""
+        return self.get(email=(username or "").lower())
+
+
+class Language(models.TextChoices):
+    """The languages in which the whole product speaks; settings.LANGUAGES has the same two."""
+
+    ENGLISH = "en", "English"
+    FRENCH = "fr", "Français"
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in by e-mail address."""
+
+    email = models.EmailField(_("e-mail address"), unique=True)
+    full_name = models.CharField(_("full name"), max_length=150, blank=True)
+    # Empty until the person chooses: then the browser's languages decide.
+    language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May open the administration pages."))
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="organizations_user_email_any_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        """Bring the address into the one form in which it is stored."""
+        super().clean()
+        self.email = type(self).objects.normalize_email(self.email).lower()
+
+    def get_full_name(self) -> str:
+        """The name to show: the full name, or the address where none was given."""
+        return self.full_name or self.email
+
+    def get_short_name(self) -> str:
+        """The first name, or the part of the address before the @."""
+        return self.full_name.split(" ")[0] if self.full_name else self.email.split("@")[0]
+
+
+class Organization(models.Model):
+    """A clinic or agency: everything a customer has belongs to one."""
+
+    name = models.CharField(_("name"), max_length=150)
+    slug = models.SlugField(_("address"), max_length=60, unique=True, help_text=_("Part of the address of its pages."))
+    # 0 deletes an uploaded file as soon as its run has ended.
+    keep_files_days = models.PositiveSmallIntegerField(_("keep uploaded files (days)"), default=0)
+    daily_upload_limit = models.PositiveIntegerField(
+        _("uploads a day"), default=1000, validators=[MinValueValidator(1)]
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # A suspended organization can read, but upload nothing.
+    suspended_at = models.DateTimeField(_("suspended"), null=True, blank=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="organizations")
+
+    class Meta:
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(TenantModel):
+    """A person's place in one organization."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.MEMBER)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [models.UniqueConstraint("organization", "user", name="organizations_one_membership")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"
+
+
+class ApiKey(TenantModel):
+    """A program's way in to one organization; the key itself is shown once and never stored."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(_("name"), max_length=100)
+    # The person in whose name the key acts: its runs are theirs, and its rights end with theirs.
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    prefix = models.CharField(_("begins with"), max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @staticmethod
+    def digest_of(key: str) -> str:
+        """The stored form of a key: SHA-256 is enough, because the key has 256 random bits."""
+        return sha256(key.encode()).hexdigest()
+
+    @classmethod
+    def issue(cls, organization: Organization, user: User, name: str) -> tuple["ApiKey", str]:
+        """A new key row and the key itself, which cannot be had again."""
+        key = f"bdx_{secrets.token_urlsafe(32)}"
+        row = cls.unscoped.create(
+            organization=organization, user=user, name=name, prefix=key[:8], digest=cls.digest_of(key)
+        )
+        return row, key

@@ -1,0 +1,54 @@
+"""The border between organizations: a query that names no organization is refused.
+
+`Model.objects` hands out rows only through `for_organization`. Code that must look across the border (admin,
+workers, upkeep) says so by using `Model.unscoped`, which a reviewer can search for.
+"""
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from organizations.models import Organization
+
+M = TypeVar("M", bound=models.Model)
+
+
+class TenantRequiredError(Exception):
+    """A query reached the rows of all organizations without saying so; use for_organization(...)."""
+
+
+class TenantQuerySet(models.QuerySet[M]):
+    """Rows that belong to organizations."""
+
+    def for_organization(self, organization: "Organization | int") -> Self:
+        """Only the rows of one organization."""
+        return self.filter(organization=organization)
+
+
+class GuardedManager(models.Manager[M]):
+    """The way in for pages, the API and exports: nothing but `for_organization` works."""
+
+    def for_organization(self, organization: "Organization | int") -> Any:
+        """The rows of one organization, as the queryset class of the model."""
+        return super().get_queryset().filter(organization=organization)
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        """Never returns.
+
+        Raises: TenantRequiredError, because no organization was named.
+        """
+        raise TenantRequiredError(f"{self.model.__name__}.objects needs for_organization(...)")
+
+
+class TenantModel(models.Model):
+    """A row that belongs to exactly one organization from its first day."""
+
+    organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")
+
+    # First, so that Django's own machinery (admin, relations, deletion) uses it.
+    unscoped: models.Manager[Any] = models.Manager()
+    objects: GuardedManager[Any] = GuardedManager()
+
+    class Meta:
+        abstract = True
