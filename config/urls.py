@@ -1,0 +1,15 @@
+"""One include per app; the admin carries the RQ dashboard."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config.api import api
+
+urlpatterns = [
+    path("", include("organizations.urls")),
+    path("o/<slug:slug>/", include("validations.urls")),
+    path("notices/", include("notifications.urls")),
+    path("api/", api.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+]

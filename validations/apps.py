@@ -1,0 +1,13 @@
+"""A billing file is checked and people read what to fix."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ValidationsConfig(AppConfig):
+    name = "validations"
+    verbose_name = _("Validations")
+
+    def ready(self) -> None:
+        """Listen to the jobs that check files."""
+        from validations import receivers  # noqa: F401, PLC0415 -- importing it connects the receivers

@@ -1,0 +1,261 @@
+"""A run is one validation of one uploaded file; its records and findings hang on one result set."""
+
+import uuid
+from pathlib import PurePath
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from organizations.tenancy import TenantModel
+
+
+class Profile(models.Model):
+    """A file format: a Table Schema with the settings of the rules; shipped, or an organization's own."""
+
+    # Empty for the profiles that the product ships.
+    organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    name = models.SlugField(_("name"), max_length=60)
+    title_en = models.CharField(_("title in English"), max_length=120)
+    title_fr = models.CharField(_("title in French"), max_length=120)
+    # A change makes a new row with the next version, so that an old run's report can be made again.
+    version = models.PositiveIntegerField(_("version"), default=1)
+    descriptor = models.JSONField(_("Table Schema and rules"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("profile")
+        verbose_name_plural = _("profiles")
+        ordering = ["name", "-version"]
+        constraints = [
+            models.UniqueConstraint(
+                "organization", "name", "version", name="validations_profile_version", nulls_distinct=False
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class RunStatus(models.TextChoices):
+    """Where a run is. Completed means the file was read and checked, whatever was found in it."""
+
+    QUEUED = "queued", _("Waiting")
+    PROCESSING = "processing", _("In progress")
+    COMPLETED = "completed", pgettext_lazy("run", "Completed")
+    FAILED = "failed", _("Could not be processed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Phase(models.TextChoices):
+    """What a running validation is doing; each takes a fixed part of the progress bar."""
+
+    PARSING = "parsing", _("Reading the file")
+    RECORDS = "records", _("Storing records")
+    RULES = "rules", _("Checking rules")
+    RESULTS = "results", _("Storing results")
+
+
+class Verdict(models.TextChoices):
+    """What the findings mean for sending the file."""
+
+    ACCEPTED = "accepted", _("Ready to send")
+    ACCEPTED_WITH_WARNINGS = "accepted_with_warnings", _("Ready, with warnings")
+    REFUSED = "refused", _("Errors to fix")
+
+
+def upload_path(run: "ValidationRun", filename: str) -> str:
+    """A generated name inside the organization's folder; nothing of the sender's name but its extension."""
+    return f"uploads/{run.organization_id}/{run.id}{PurePath(filename).suffix.lower()[:8]}"
+
+
+class ValidationRun(TenantModel):
+    """One validation of one uploaded file."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("sent by")
+    )
+    profile = models.ForeignKey(Profile, on_delete=models.PROTECT, related_name="+", verbose_name=_("profile"))
+    job = models.OneToOneField("jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # The run that this one repeats, when it was started by "run again".
+    repeats = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    file = models.FileField(_("file"), upload_to=upload_path, max_length=200, blank=True)
+    file_name = models.CharField(_("file name"), max_length=255)
+    size_bytes = models.BigIntegerField(_("size in bytes"))
+    sha256 = models.CharField("SHA-256", max_length=64)
+    file_deleted_at = models.DateTimeField(_("file deleted"), null=True, blank=True)
+    # What the sender set by hand: encoding, delimiter, quotechar, escapechar, header_line.
+    options = models.JSONField(_("reading options"), default=dict, blank=True)
+    idempotency_key = models.CharField(max_length=100, blank=True)
+
+    status = models.CharField(_("status"), max_length=12, choices=RunStatus, default=RunStatus.QUEUED)
+    phase = models.CharField(_("phase"), max_length=10, choices=Phase, blank=True)
+    progress_percent = models.PositiveSmallIntegerField(_("progress"), default=0)
+    rows_done = models.BigIntegerField(default=0)
+    rows_total = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(_("sent"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    # Why it could not be processed: a code of validations.failures and what its sentence needs.
+    error_code = models.CharField(max_length=60, blank=True)
+    error_params = models.JSONField(default=dict, blank=True)
+
+    # How the file was read and what was found, as the engine said it (engine.Reading, engine.Summary).
+    reading = models.JSONField(default=dict, blank=True)
+    summary = models.JSONField(default=dict, blank=True)
+    verdict = models.CharField(_("verdict"), max_length=24, choices=Verdict, blank=True)
+    error_count = models.BigIntegerField(_("errors"), default=0)
+    warning_count = models.BigIntegerField(_("warnings"), default=0)
+    info_count = models.BigIntegerField(_("remarks"), default=0)
+    amount_total_cents = models.BigIntegerField(null=True, blank=True)
+    amount_at_stake_cents = models.BigIntegerField(null=True, blank=True)
+    # The one set of records and findings that is visible; set in the transaction that completes the run.
+    result = models.OneToOneField(
+        "validations.ResultSet", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-created_at"]
+        permissions = [("export_finding", "Can download findings")]
+        indexes = [
+            models.Index("organization", "-created_at", name="validations_run_newest"),
+            models.Index("organization", "status", "-created_at", name="validations_run_status"),
+            models.Index("organization", "sha256", name="validations_run_content"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "organization",
+                "idempotency_key",
+                condition=~models.Q(idempotency_key=""),
+                name="validations_run_idempotent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run has not reached its final state."""
+        return self.status in (RunStatus.QUEUED, RunStatus.PROCESSING)
+
+
+class ResultSet(TenantModel):
+    """The records and findings of one attempt at a run; invisible until the run points at it."""
+
+    run = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="result_sets")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("result set")
+        verbose_name_plural = _("result sets")
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.pk}"
+
+
+class BillingRecord(TenantModel):
+    """One line of a billing file, typed; columns that the profile does not know are in `extra`."""
+
+    # Written in bulk and deleted with their set: the database does not check each row's reference again.
+    organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    result = models.ForeignKey(ResultSet, on_delete=models.CASCADE, related_name="records", db_index=False)
+    line = models.BigIntegerField(_("line"))
+    row = models.BigIntegerField(_("row"))
+    row_no = models.TextField(_("number"), blank=True)
+    invoice_number = models.TextField(_("invoice"), blank=True)
+    record_id = models.TextField(_("record id"), blank=True)
+    service_date = models.DateField(_("date of service"), null=True, blank=True)
+    start_time = models.TimeField(_("start"), null=True, blank=True)
+    end_time = models.TimeField(_("end"), null=True, blank=True)
+    period = models.TextField(_("period"), blank=True)
+    place = models.TextField(_("place"), blank=True)
+    sector = models.TextField(_("sector"), blank=True)
+    diagnosis = models.TextField(_("diagnosis"), blank=True)
+    code = models.TextField(_("code"), blank=True)
+    units = models.DecimalField(_("units"), max_digits=12, decimal_places=2, null=True, blank=True)
+    role = models.TextField(_("role"), blank=True)
+    context = models.TextField(_("context"), blank=True)
+    amount_cents = models.BigIntegerField(_("amount in cents"), null=True, blank=True)
+    amount_paid_cents = models.BigIntegerField(_("paid in cents"), null=True, blank=True)
+    provider = models.TextField(_("provider"), blank=True)
+    patient = models.TextField(_("patient"), blank=True)
+    # Unmapped columns by their label; also the text of cells that could not be typed, by field name.
+    extra = models.JSONField(_("other columns"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("billing record")
+        verbose_name_plural = _("billing records")
+        indexes = [models.Index("result", "row", name="validations_record_row")]
+
+    def __str__(self) -> str:
+        return f"{self.result_id}:{self.line}"
+
+
+class Severity(models.TextChoices):
+    """How much a finding matters."""
+
+    ERROR = "error", _("Error")
+    WARNING = "warning", _("Warning")
+    INFO = "info", _("Remark")
+
+
+class Finding(TenantModel):
+    """One thing to fix or to know; its sentence is made from code and params in the reader's language."""
+
+    organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    result = models.ForeignKey(ResultSet, on_delete=models.CASCADE, related_name="findings", db_index=False)
+    code = models.CharField(_("rule"), max_length=60)
+    severity = models.CharField(_("severity"), max_length=7, choices=Severity)
+    # Empty for what concerns the whole file.
+    line = models.BigIntegerField(_("line"), null=True, blank=True)
+    row = models.BigIntegerField(_("row"), null=True, blank=True)
+    column_index = models.IntegerField(null=True, blank=True)
+    column_label = models.TextField(_("column"), blank=True)
+    field = models.CharField(max_length=60, blank=True)
+    value = models.TextField(_("value"), blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    suggestion = models.TextField(_("suggestion"), blank=True)
+    amount_cents = models.BigIntegerField(_("amount at stake in cents"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        indexes = [
+            models.Index("result", "code", "line", "id", name="validations_finding_code"),
+            models.Index("result", "line", "id", name="validations_finding_line"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.line})"
+
+
+class LogEntry(TenantModel):
+    """One step in the life of a run; its sentence is made from code and params in the reader's language."""
+
+    run = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="log_entries")
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+    # A code of validations.steps; a name, a count or a code in params, never a cell value.
+    code = models.CharField(max_length=60)
+    params = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("log entry")
+        verbose_name_plural = _("log entries")
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return self.code
+
+
