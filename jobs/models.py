@@ -92,6 +92,12 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         ordering = ["-created_at"]
+        permissions = [
+            ("cancel_job", "Can cancel jobs"),
+            ("retry_job", "Can retry jobs"),
+            ("view_queue_dashboard", "Can see the queues in Redis"),
+            ("change_queue_dashboard", "Can act on the queues in Redis"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "task",

@@ -50,6 +50,7 @@ class Migration(migrations.Migration):
                 ('retry_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='retries', to='jobs.job', verbose_name='retry of')),
             ],
             options={
+                'permissions': [('cancel_job', 'Can cancel jobs'), ('retry_job', 'Can retry jobs'), ('view_queue_dashboard', 'Can see the queues in Redis'), ('change_queue_dashboard', 'Can act on the queues in Redis')],
                 'verbose_name': 'job',
                 'verbose_name_plural': 'jobs',
                 'ordering': ['-created_at'],
