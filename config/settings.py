@@ -4,23 +4,34 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import django_stubs_ext
 import environ
 from django.utils.translation import gettext_lazy as _
 
 from config.queues import QUEUES
+from config.unfold import UNFOLD as UNFOLD
+
+# ModelAdmin and ModelForm take their model as a type parameter, as the stubs describe.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-# Everything the running system writes on a machine without services: database, Redis, uploads, mail.
-VAR_DIR = BASE_DIR / "var"
-
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
+# Everything the running system writes on a machine without services: database, Redis, uploads, mail.
+VAR_DIR = Path(env.str("VAR_DIR", default="") or BASE_DIR / "var").resolve()
+
 # --- Core -------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# Safe for a laptop only: production refuses to start with it (config.checks).
-SECRET_KEY = env.str("SECRET_KEY", default="insecure-key-for-development-only")
+# Known to everybody: a site that others can reach refuses to start with it (config.checks).
+INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105 -- it guards nothing
+# `manage.py run` makes this file where nobody sets a key.
+SECRET_KEY_FILE = VAR_DIR / "secret_key"
+SECRET_KEY = env.str("SECRET_KEY", default="") or (
+    SECRET_KEY_FILE.read_text().strip() if SECRET_KEY_FILE.is_file() else INSECURE_SECRET_KEY
+)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Links in mail are built from this address, never from the Host header.
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
@@ -32,8 +43,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "config",
-    "unfold",
-    "django.contrib.admin",
+    # The basic one leaves the choice of the admin site to config.adminsite.
+    "unfold.apps.BasicAppConfig",
+    "config.adminsite.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -41,8 +53,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "ninja",
-    "django_rq",
+    # Before django_rq: its `rqworker` command listens on all queues when none is named.
     "jobs",
+    "django_rq",
     "organizations",
     "validations",
     "notifications",
@@ -78,16 +91,17 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # --- Database ---------------------------------------------------------------------------------------------
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}"),
-}
+# An empty variable is an unset one: `.env` files list them all.
+DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{quote(str(VAR_DIR / 'db.sqlite3'))}"
+DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
-        # A deferred transaction that upgrades to a write fails at once under concurrency; IMMEDIATE waits its turn.
+        # A deferred transaction that begins to write fails under concurrency; IMMEDIATE waits its turn.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY;"
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+            "PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY;"
         ),
     }
 else:
@@ -127,7 +141,14 @@ RQ = {
     "JOB_CLASS": "jobs.transport.HintJob",
     "QUEUE_CLASS": "jobs.transport.HintQueue",
 }
+# The pages of django-rq ask for is_staff only and clean up Redis while they are shown: jobs.admin.redis replaces them.
 RQ_SHOW_ADMIN_LINK = False
+# A worker that does not renew its lease for this long is taken for dead, and its job is given to another one.
+JOBS_LEASE_SECONDS = env.float("JOBS_LEASE_SECONDS", default=30)
+# How often each worker looks for jobs that are due, unsent, or lost.
+JOBS_TICK_SECONDS = env.float("JOBS_TICK_SECONDS", default=1)
+# How long a worker that is asked to stop lets its job go on to the next point where it can be handed back.
+JOBS_STOP_SECONDS = env.float("JOBS_STOP_SECONDS", default=25)
 
 # --- People -----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "organizations.User"
@@ -166,6 +187,8 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 # On the same file system as MEDIA_ROOT, so that storing an upload is a rename and not a copy.
 FILE_UPLOAD_TEMP_DIR = str(MEDIA_ROOT / "incoming")
+# Also when Django parses a form itself (WSGI, test client), a file comes hashed and on disk.
+FILE_UPLOAD_HANDLERS = ["config.uploads.HashedUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
@@ -178,10 +201,16 @@ UPLOAD_MAX_SECONDS = env.int("UPLOAD_MAX_SECONDS", default=3600)
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=30)
 # Where a run keeps its temporary tables while it is checked; empty is the system's temporary folder.
 ENGINE_TEMP_DIR = env.str("ENGINE_TEMP_DIR", default="")
+# The profile that a file is checked against when its sender chose none.
+DEFAULT_PROFILE = "quebec-medical"
 ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=200)
 
 # --- Mail -------------------------------------------------------------------------------------------------
-vars().update(env.email_url("EMAIL_URL", default="filemail:///" + str(VAR_DIR / "mail").lstrip("/")))
+vars().update(
+    environ.Env.email_url_config(
+        env.str("EMAIL_URL", default="") or f"filemail:///{quote(str(VAR_DIR / 'mail'))}"
+    )
+)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Bordereau <bordereau@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 20
@@ -209,5 +238,7 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Its warnings quote bytes of the body.
+        "python_multipart": {"level": "CRITICAL"},
     },
 }

@@ -77,9 +77,15 @@ class ValidationRun(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("sent by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("sent by"),
     )
-    profile = models.ForeignKey(Profile, on_delete=models.PROTECT, related_name="+", verbose_name=_("profile"))
+    profile = models.ForeignKey(
+        Profile, on_delete=models.PROTECT, related_name="+", verbose_name=_("profile")
+    )
     job = models.OneToOneField("jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     # The run that this one repeats, when it was started by "run again".
     repeats = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -150,7 +156,8 @@ class ValidationRun(TenantModel):
 class ResultSet(TenantModel):
     """The records and findings of one attempt at a run; invisible until the run points at it."""
 
-    run = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="result_sets")
+    # Empty once the run was deleted: the rows, which may be millions, are removed in the background.
+    run = models.ForeignKey(ValidationRun, on_delete=models.SET_NULL, null=True, related_name="result_sets")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -257,5 +264,3 @@ class LogEntry(TenantModel):
 
     def __str__(self) -> str:
         return self.code
-
-

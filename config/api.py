@@ -1,0 +1,65 @@
+"""The JSON API of the whole product and its documentation at /api/docs, served without any foreign asset."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, ValidationError
+
+from config.version import VERSION
+from organizations.authentication import API_AUTH
+from validations.api import router as validations_router
+from validations.intake import UploadRefusedError
+
+api = NinjaAPI(
+    title="Bordereau",
+    version=VERSION,
+    auth=API_AUTH,
+    urls_namespace="api",
+    description="Send a billing file, follow its run, read what to fix.",
+)
+api.add_router("/validations", validations_router)
+
+
+@api.exception_handler(UploadRefusedError)
+def refuse(request: HttpRequest, error: UploadRefusedError) -> HttpResponse:
+    """A refusal with its stable code and the sentence in the language of the request."""
+    response = api.create_response(
+        request, {"code": error.code, "message": error.message}, status=error.status
+    )
+    if error.status == 429:
+        response["Retry-After"] = "3600"
+    return response
+
+
+@api.exception_handler(ValidationError)
+def explain(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Which fields of the request do not fit, without repeating their values."""
+    fields = [
+        {"field": ".".join(str(part) for part in item["loc"][1:]), "reason": item["type"]}
+        for item in error.errors
+    ]
+    missing_file = any(item["field"].endswith("file") for item in fields)
+    body = {
+        "code": "file-missing" if missing_file else "request-invalid",
+        "message": _("Select a file.") if missing_file else _("The request is not valid."),
+        "fields": fields,
+    }
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(AuthenticationError)
+def ask_who(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    """Says how a program names itself."""
+    body = {"code": "not-authenticated", "message": _("Send an API key as “Authorization: Bearer …”.")}
+    response = api.create_response(request, body, status=401)
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@api.exception_handler(PermissionDenied)
+def forbid(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    """A member's role that does not reach."""
+    return api.create_response(
+        request, {"code": "forbidden", "message": _("Your role does not allow this.")}, status=403
+    )

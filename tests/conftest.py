@@ -1,0 +1,110 @@
+"""Fixtures with a cast: owner, manager, member and viewer of one organization, and an outsider of another."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.test import Client
+
+from config.embedded_redis import EmbeddedRedis
+from organizations.models import ApiKey, Organization, User
+from organizations.roles import Role
+from tests import factories
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_server() -> Iterator[str]:
+    """The address of a Redis for this test process: the given one, or an embedded one of its own."""
+    if os.environ.get("REDIS_URL"):
+        yield django_settings.REDIS_URL
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="bdx-") as folder,
+        EmbeddedRedis(socket=Path(folder) / "redis.sock", folder=Path(folder) / "data") as server,
+    ):
+        # django-rq keeps references to these very dictionaries.
+        for queue in django_settings.RQ_QUEUES.values():
+            queue["URL"] = server.url
+        django_settings.REDIS_URL = server.url
+        yield server.url
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Any, tmp_path: Path) -> None:
+    """Uploads and temporary tables of a test go to its own folder."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "media" / "incoming")
+    (tmp_path / "media" / "incoming").mkdir(parents=True)
+    cache.clear()
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return factories.organization(name="Clinique des Érables", slug="erables")
+
+
+@pytest.fixture
+def other_organization(db: None) -> Organization:
+    return factories.organization(name="Agence Boréale", slug="boreale")
+
+
+@pytest.fixture
+def owner(organization: Organization) -> User:
+    return factories.member(organization, Role.OWNER, email="owner@erables.example")
+
+
+@pytest.fixture
+def manager(organization: Organization) -> User:
+    return factories.member(organization, Role.MANAGER, email="manager@erables.example")
+
+
+@pytest.fixture
+def member(organization: Organization) -> User:
+    return factories.member(organization, Role.MEMBER, email="member@erables.example")
+
+
+@pytest.fixture
+def viewer(organization: Organization) -> User:
+    return factories.member(organization, Role.VIEWER, email="viewer@erables.example")
+
+
+@pytest.fixture
+def outsider(other_organization: Organization) -> User:
+    return factories.member(other_organization, Role.OWNER, email="outsider@boreale.example")
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    return User.objects.create_superuser("root@bordereau.example", factories.PASSWORD)
+
+
+def signed_in(user: User) -> Client:
+    """A browser in which the person is signed in."""
+    client = Client()
+    client.force_login(user, backend="organizations.backends.EmailBackend")
+    return client
+
+
+@pytest.fixture
+def member_client(member: User) -> Client:
+    return signed_in(member)
+
+
+@pytest.fixture
+def viewer_client(viewer: User) -> Client:
+    return signed_in(viewer)
+
+
+@pytest.fixture
+def outsider_client(outsider: User) -> Client:
+    return signed_in(outsider)
+
+
+@pytest.fixture
+def api_key(organization: Organization, member: User) -> str:
+    return ApiKey.issue(organization, member, "Test program")[1]

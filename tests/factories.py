@@ -1,0 +1,85 @@
+"""The smallest valid row of each model."""
+
+from itertools import count
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from organizations.models import Membership, Organization, User
+from organizations.roles import Role
+from validations import services
+from validations.models import Finding, Profile, ResultSet, RunStatus, ValidationRun
+
+PASSWORD = "correct horse battery"
+_numbers = count(1)
+
+
+def organization(**fields: Any) -> Organization:
+    """An organization with an address of its own."""
+    number = next(_numbers)
+    return Organization.objects.create(**{"name": f"Clinic {number}", "slug": f"clinic-{number}"} | fields)
+
+
+def user(**fields: Any) -> User:
+    """A person who can sign in with PASSWORD."""
+    return User.objects.create_user(
+        **{"email": f"person{next(_numbers)}@example.com", "password": PASSWORD} | fields
+    )
+
+
+def member(of: Organization, role: str = Role.MEMBER, **fields: Any) -> User:
+    """A person with a role in an organization."""
+    person = user(**fields)
+    Membership.unscoped.create(organization=of, user=person, role=role)
+    return person
+
+
+def profile() -> Profile:
+    """The shipped default profile."""
+    return services.default_profile()
+
+
+def upload(content: bytes = b"a;b\r\n1;2\r\n", name: str = "lines.csv") -> SimpleUploadedFile:
+    """A file as a browser sends it."""
+    return SimpleUploadedFile(name, content, content_type="text/csv")
+
+
+def run(of: Organization, by: User | None = None, **fields: Any) -> ValidationRun:
+    """A run without a file or a job, for pages and permissions."""
+    defaults: dict[str, Any] = {
+        "file_name": "lines.csv",
+        "size_bytes": 10,
+        "sha256": "0" * 64,
+        "profile": profile(),
+    }
+    made: ValidationRun = ValidationRun.unscoped.create(organization=of, created_by=by, **defaults | fields)
+    return made
+
+
+def completed_run(
+    of: Organization, by: User | None = None, findings: int = 1, **fields: Any
+) -> ValidationRun:
+    """A completed run that shows a number of equal findings."""
+    made = run(of, by, status=RunStatus.COMPLETED, **fields)
+    result = ResultSet.unscoped.create(organization=of, run=made)
+    Finding.unscoped.bulk_create(
+        Finding(
+            organization=of,
+            result=result,
+            code="required",
+            severity="error",
+            line=number + 2,
+            row=number + 1,
+            column_index=0,
+            column_label="Facture",
+            field="invoice_number",
+        )
+        for number in range(findings)
+    )
+    made.result = result
+    made.error_count = findings
+    made.summary = {
+        "by_code": [{"code": "required", "severity": "error", "count": findings, "rows": findings}]
+    }
+    made.save()
+    return made

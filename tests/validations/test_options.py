@@ -1,0 +1,33 @@
+"""Reading options that a sender sets by hand."""
+
+from typing import Any
+
+import pytest
+
+from validations.intake import UploadRefusedError
+from validations.options import clean_options
+
+
+def test_only_options_that_were_set_are_kept() -> None:
+    given = {"encoding": "Windows-1252", "delimiter": "tab", "quotechar": "", "header_line": "3"}
+    assert clean_options(given) == {"encoding": "cp1252", "delimiter": "\t", "header_line": 3}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("encoding", "klingon"),
+        ("encoding", "rot13"),
+        ("delimiter", ";;"),
+        ("delimiter", "\n"),
+        ("quotechar", "ab"),
+        ("header_line", 0.5),
+        ("header_line", "-1"),
+        ("header_line", 10**9),
+    ],
+)
+def test_an_impossible_option_is_refused_by_name(option: str, value: Any) -> None:
+    with pytest.raises(UploadRefusedError) as caught:
+        clean_options({option: value})
+    assert caught.value.params == {"option": option}
+    assert option in caught.value.message

@@ -1,0 +1,240 @@
+"""The JSON API of validations; documented at /api/docs."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.utils.translation import get_language
+from ninja import Field, File, Form, Query, Router, Schema
+from ninja.files import UploadedFile
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
+
+from organizations.models import Membership, Organization
+from validations import services
+from validations.engine import texts
+from validations.failures import sentence
+from validations.intake import UploadRefusedError
+from validations.models import Finding, Profile, ValidationRun
+from validations.querysets import findings_page
+
+router = Router(tags=["validations"])
+
+
+class CamelSchema(Schema):
+    """Python names inside, JSON names outside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class AcceptedBody(CamelSchema):
+    """What an accepted upload answers."""
+
+    validation_id: UUID
+    status: str
+    job_id: UUID | None
+
+
+class ErrorBody(CamelSchema):
+    """What every refusal answers: a stable code and a sentence in the language of the request."""
+
+    code: str
+    message: str
+
+
+class ProgressBody(CamelSchema):
+    """How far a run is."""
+
+    phase: str
+    percent: int
+    rows_done: int
+    rows_total: int | None
+
+
+class RunBody(CamelSchema):
+    """One run: where it is, how the file was read, what was found."""
+
+    validation_id: UUID
+    job_id: UUID | None
+    status: str
+    file_name: str
+    size_bytes: int
+    profile: str
+    attempt: int
+    max_attempts: int
+    progress: ProgressBody
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    verdict: str | None = Field(
+        description="accepted, accepted_with_warnings or refused; null before the end"
+    )
+    reading: dict[str, Any]
+    summary: dict[str, Any]
+    error: ErrorBody | None
+
+
+class FindingBody(CamelSchema):
+    """One finding; `line` is the physical line of the file, the first being 1."""
+
+    code: str
+    severity: str
+    line: int | None
+    row: int | None
+    column: str
+    field: str
+    value: str
+    message: str
+    suggestion: str
+    amount_cents: int | None
+
+
+class FindingsBody(CamelSchema):
+    """One page of a run's findings."""
+
+    total: int
+    page: int
+    pages: int
+    items: list[FindingBody]
+
+
+class UploadOptions(CamelSchema):
+    """How to read the file, where the sender knows better; and which profile to check by."""
+
+    organization: str = Field("", description="Only for a signed-in browser: the address of the organization")
+    profile: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    quotechar: str = ""
+    escapechar: str = ""
+    header_line: int | None = None
+
+
+class FindingFilters(CamelSchema):
+    """Which findings, in which order."""
+
+    code: str = ""
+    severity: str = ""
+    search: str = ""
+    sort: str = "line"
+    page: int = 1
+    per_page: int = 100
+
+
+@router.post("", response={202: AcceptedBody, 403: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody})
+def create_validation(
+    request: HttpRequest, file: File[UploadedFile], options: Form[UploadOptions]
+) -> tuple[int, AcceptedBody]:
+    """Store one file and record its run; the check itself happens in the background.
+
+    Send an `Idempotency-Key` header to be able to repeat the request safely.
+    """
+    organization = _organization(request, options.organization, "validations.add_validationrun")
+    run, _created = services.create_run(
+        organization=organization,
+        user=request.user,  # type: ignore[arg-type]  # authenticated by API_AUTH
+        upload=file,
+        profile=_profile(organization, options.profile),
+        options=options.dict(include={"encoding", "delimiter", "quotechar", "escapechar", "header_line"}),
+        idempotency_key=request.headers.get("Idempotency-Key", "")[:100],
+    )
+    return 202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id)
+
+
+@router.get("/{uuid:validation_id}", response=RunBody)
+def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
+    """Where a run is and, once it is completed, what was found."""
+    run = _run(request, validation_id, "validations.view_validationrun")
+    job = run.job
+    return RunBody(
+        validation_id=run.pk,
+        job_id=run.job_id,
+        status=run.status,
+        file_name=run.file_name,
+        size_bytes=run.size_bytes,
+        profile=str(run.profile),
+        attempt=job.attempt if job else 0,
+        max_attempts=job.max_attempts if job else 0,
+        progress=ProgressBody(
+            phase=run.phase, percent=run.progress_percent, rows_done=run.rows_done, rows_total=run.rows_total
+        ),
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        verdict=run.verdict or None,
+        reading=run.reading,
+        summary=run.summary,
+        error=ErrorBody(code=run.error_code, message=sentence(run.error_code, run.error_params))
+        if run.error_code
+        else None,
+    )
+
+
+@router.get("/{uuid:validation_id}/findings", response=FindingsBody)
+def list_findings(request: HttpRequest, validation_id: UUID, filters: Query[FindingFilters]) -> FindingsBody:
+    """One page of what was found, at most 500 a page."""
+    run = _run(request, validation_id, "validations.view_finding")
+    page = findings_page(run, **filters.dict())
+    language = get_language() or "en"
+    return FindingsBody(
+        total=page.total,
+        page=page.number,
+        pages=page.page_count,
+        items=[_finding_body(finding, language) for finding in page.items],
+    )
+
+
+def _finding_body(finding: Finding, language: str) -> FindingBody:
+    return FindingBody(
+        code=finding.code,
+        severity=finding.severity,
+        line=finding.line,
+        row=finding.row,
+        column=finding.column_label,
+        field=finding.field,
+        value=finding.value,
+        message=texts.message(finding.code, finding.params, language),
+        suggestion=finding.suggestion,
+        amount_cents=finding.amount_cents,
+    )
+
+
+def _organization(request: HttpRequest, slug: str, permission: str) -> Organization:
+    """The organization of the key, the named one, or the person's only one.
+
+    Raises: Http404 for outsiders; PermissionDenied for members whose role lacks the permission.
+    """
+    organization: Organization | None = getattr(request, "organization", None)
+    if organization is None:
+        memberships = Membership.unscoped.filter(user_id=request.user.pk).select_related("organization")
+        found = list(memberships.filter(organization__slug=slug) if slug else memberships[:2])
+        if len(found) != 1:
+            raise Http404
+        organization = found[0].organization
+    if not request.user.has_perm(permission, organization):
+        raise PermissionDenied
+    return organization
+
+
+def _run(request: HttpRequest, run_id: UUID, permission: str) -> ValidationRun:
+    runs = ValidationRun.unscoped.select_related("profile", "job", "organization")
+    organization: Organization | None = getattr(request, "organization", None)
+    if organization is not None:
+        runs = runs.filter(organization=organization)
+    else:
+        runs = runs.filter(organization__memberships__user_id=request.user.pk)
+    run: ValidationRun | None = runs.filter(pk=run_id).first()
+    if run is None or not request.user.has_perm(permission, run):
+        raise Http404
+    return run
+
+
+def _profile(organization: Organization, name: str) -> Profile:
+    if not name:
+        return services.default_profile()
+    profile = services.profiles_for(organization).filter(name=name).first()
+    if profile is None:
+        raise UploadRefusedError("profile-unknown")
+    return profile

@@ -1,0 +1,1 @@
+"""Files that people download; one module a format."""

@@ -1,0 +1,26 @@
+"""Why a run could not be processed, as a sentence that says what to do."""
+
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from validations.engine import texts
+from validations.engine.errors import CODES as ENGINE_CODES
+
+
+def sentence(code: str, params: dict[str, Any]) -> str:
+    """The reason of a failed run in the reader's language; the engine's codes carry their own texts."""
+    if code in ENGINE_CODES:
+        return texts.message(code, params, get_language() or "en")
+    reasons = {
+        "file-gone": _("The file is no longer stored. Send it again."),
+        "file-changed": _("The stored file is damaged. Send it again."),
+        "wrong-organization": _("This run does not belong to your organization."),
+        "timeout": _("Checking the file took too long. Split it into smaller files and send them."),
+        "storage": _("The disk of the server is full. The support team was told; try again later."),
+    }
+    return reasons.get(
+        code,
+        _("Something went wrong on our side, and the attempts are used up. Try again, or contact support."),
+    )

@@ -1,0 +1,60 @@
+"""The stored upload: opened for the engine, deleted when its run has ended."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from jobs.errors import PermanentError
+from validations.models import ValidationRun
+
+
+def engine_folder() -> Path | None:
+    """The folder for temporary tables, or None for the system's own."""
+    if not settings.ENGINE_TEMP_DIR:
+        return None
+    folder = Path(settings.ENGINE_TEMP_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def local_copy(run: ValidationRun) -> Iterator[Path]:
+    """A path on this machine with the uploaded bytes; the stored file itself where storage is a local disk.
+
+    Raises: PermanentError, `file-gone` when it is not stored, `file-changed` when its size is another one.
+    """
+    if not run.file:
+        raise PermanentError("file-gone")
+    try:
+        if run.file.size != run.size_bytes:
+            raise PermanentError("file-changed")
+        path = run.file.path
+    except FileNotFoundError:
+        raise PermanentError("file-gone") from None
+    except NotImplementedError:
+        # A remote storage has no paths: the bytes are brought here for the time of the check.
+        with (
+            tempfile.NamedTemporaryFile(dir=engine_folder(), prefix="upload-") as copy,
+            run.file.open("rb") as stored,
+        ):
+            shutil.copyfileobj(stored, copy, length=1024 * 1024)
+            copy.flush()
+            yield Path(copy.name)
+        return
+    yield Path(path)
+
+
+def delete_stored_file(run: ValidationRun) -> None:
+    """Remove the uploaded bytes and say so on the run, if it has a row."""
+    name = run.file.name
+    if not name:
+        return
+    default_storage.delete(name)
+    ValidationRun.unscoped.filter(pk=run.pk, file=name).update(file="", file_deleted_at=timezone.now())
+    run.file = ""  # type: ignore[assignment]  # Django's descriptor takes a name

@@ -1,0 +1,53 @@
+"""The reading options that a sender may set by hand, checked before they are stored."""
+
+import codecs
+from collections.abc import Mapping
+from typing import Any
+
+from validations.intake import UploadRefusedError
+
+_ESCAPED = {"\\t": "\t", "tab": "\t", "space": " "}
+_TEXT_OPTIONS = ("delimiter", "quotechar", "escapechar")
+
+
+def clean_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were set, in the form in which the engine takes them; empty ones are left out.
+
+    Raises: UploadRefusedError naming the option that is not valid.
+    """
+    cleaned: dict[str, Any] = {}
+    if encoding := str(options.get("encoding") or "").strip():
+        cleaned["encoding"] = _encoding(encoding)
+    for name in _TEXT_OPTIONS:
+        if value := str(options.get(name) or ""):
+            cleaned[name] = _one_character(name, value)
+    if header_line := options.get("header_line"):
+        cleaned["header_line"] = _line_number(header_line)
+    return cleaned
+
+
+def _encoding(name: str) -> str:
+    try:
+        info = codecs.lookup(name)
+        # Codecs such as base64 or rot13 are no text encodings; decoding with them tells.
+        b"".decode(info.name)
+    except (LookupError, ValueError):
+        raise UploadRefusedError("option-invalid", option="encoding") from None
+    return info.name
+
+
+def _one_character(name: str, value: str) -> str:
+    value = _ESCAPED.get(value.lower(), value)
+    if len(value) != 1 or value in "\r\n\0":
+        raise UploadRefusedError("option-invalid", option=name)
+    return value
+
+
+def _line_number(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if not 1 <= number <= 10_000:
+        raise UploadRefusedError("option-invalid", option="header_line")
+    return number

@@ -1,0 +1,113 @@
+"""From a stored upload to a completed run: read, store records, check rules, store findings, settle."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from jobs.context import RunningJob
+from jobs.errors import PermanentError
+from validations import store
+from validations.engine.check import Check
+from validations.engine.errors import UnreadableFileError
+from validations.engine.options import Options
+from validations.engine.profile import Profile as EngineProfile
+from validations.engine.report import Summary
+from validations.files import engine_folder, local_copy
+from validations.models import LogEntry, Phase, ResultSet, RunStatus, ValidationRun
+from validations.progress import ProgressReporter
+from validations.retention import delete_result_sets
+
+
+def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
+    """The counts of a run that was checked now; None when there was nothing left to do.
+
+    Safe to repeat: a new result set is filled out of sight and shown by the transaction that settles the job.
+
+    Raises: PermanentError when the file cannot be checked, whatever is tried.
+    """
+    run = _start(job, run_id)
+    if run is None:
+        return None
+    reporter = ProgressReporter(job, run)
+    delete_result_sets(list(run.result_sets.values_list("pk", flat=True)), checkpoint=job.checkpoint)
+    result = ResultSet.unscoped.create(organization_id=run.organization_id, run=run)
+    try:
+        with local_copy(run) as path, Check(path, _profile(run), _options(run)) as check:
+            return _check(job, run, result, check, reporter)
+    except UnreadableFileError as error:
+        raise PermanentError(error.code, **error.params) from None
+
+
+def _start(job: RunningJob, run_id: str) -> ValidationRun | None:
+    run = ValidationRun.unscoped.select_related("organization", "profile").filter(pk=UUID(run_id)).first()
+    if run is None or run.status == RunStatus.COMPLETED:
+        return None
+    if run.organization_id != job.tenant_id:
+        raise PermanentError("wrong-organization")
+    now = timezone.now()
+    ValidationRun.unscoped.filter(pk=run.pk).update(
+        status=RunStatus.PROCESSING, started_at=run.started_at or now, error_code="", error_params={}
+    )
+    _log(run, "started", attempt=job.attempt, max_attempts=job.max_attempts)
+    return run
+
+
+def _check(
+    job: RunningJob, run: ValidationRun, result: ResultSet, check: Check, reporter: ProgressReporter
+) -> dict[str, Any]:
+    reporter.enter(Phase.PARSING)
+    reading = check.read(reporter.report)
+    _log(run, "read", rows=reading.rows, encoding=reading.encoding)
+    reporter.enter(Phase.RECORDS)
+    records = store.write_records(check, result, reading.rows, reporter.report)
+    _log(run, "records-stored", records=records)
+    reporter.enter(Phase.RULES)
+    summary = check.run_rules(reporter.report)
+    reporter.enter(Phase.RESULTS)
+    findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
+    _log(run, "findings-stored", findings=findings)
+    counts = {"rows": summary.rows, **summary.by_severity}
+    with job.completing():
+        _complete(run, result, asdict(reading), summary)
+    return counts
+
+
+def _complete(run: ValidationRun, result: ResultSet, reading: dict[str, Any], summary: Summary) -> None:
+    ValidationRun.unscoped.filter(pk=run.pk).update(
+        status=RunStatus.COMPLETED,
+        phase="",
+        progress_percent=100,
+        rows_done=summary.rows,
+        rows_total=summary.rows,
+        finished_at=timezone.now(),
+        reading=reading,
+        summary=asdict(summary),
+        verdict=summary.verdict,
+        error_count=summary.by_severity.get("error", 0),
+        warning_count=summary.by_severity.get("warning", 0),
+        info_count=summary.by_severity.get("info", 0),
+        amount_total_cents=summary.amount_total_cents,
+        amount_at_stake_cents=summary.amount_at_stake_cents,
+        result=result,
+    )
+    _log(run, "completed", rows=summary.rows)
+
+
+def _profile(run: ValidationRun) -> EngineProfile:
+    return EngineProfile.from_descriptor(run.profile.descriptor)
+
+
+def _options(run: ValidationRun) -> Options:
+    # The day of the upload decides what lies in the future, so that a retry after midnight finds the same.
+    today: date = timezone.localdate(run.created_at)
+    return Options(
+        today=today, memory_limit_mb=settings.ENGINE_MEMORY_LIMIT_MB, temp_dir=engine_folder(), **run.options
+    )
+
+
+def _log(run: ValidationRun, code: str, **params: Any) -> None:
+    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=code, params=params)

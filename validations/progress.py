@@ -1,0 +1,49 @@
+"""How far a run is: four phases, each with its part of one bar, written to the run at most twice a second."""
+
+import time
+
+from jobs.context import RunningJob
+from validations.models import Phase, ValidationRun
+
+# Phase -> the percent at which it begins and ends.
+SPANS: dict[Phase, tuple[int, int]] = {
+    Phase.PARSING: (0, 50),
+    Phase.RECORDS: (50, 75),
+    Phase.RULES: (75, 90),
+    Phase.RESULTS: (90, 100),
+}
+# Twice a second is as fast as a person sees a bar move.
+INTERVAL_SECONDS = 0.5
+
+
+class ProgressReporter:
+    """Writes a run's progress; also the place where a cancelled or handed-back run learns to stop."""
+
+    def __init__(self, job: RunningJob, run: ValidationRun) -> None:
+        self._job = job
+        self._run_id = run.pk
+        self._phase = Phase.PARSING
+        self._written_at = 0.0
+
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase; shown at once."""
+        self._phase = phase
+        self._written_at = 0.0
+        self.report(0, None)
+
+    def report(self, done: int, total: int | None) -> None:
+        """Note that `done` of `total` steps of the current phase are over.
+
+        Raises: CancelledError or HandBackError from the platform when the run is to stop here.
+        """
+        now = time.monotonic()
+        if now - self._written_at < INTERVAL_SECONDS:
+            return
+        self._written_at = now
+        first, last = SPANS[self._phase]
+        part = min(done / total, 1.0) if total else 0.0
+        percent = round(first + (last - first) * part)
+        ValidationRun.unscoped.filter(pk=self._run_id).update(
+            phase=self._phase, progress_percent=percent, rows_done=done, rows_total=total
+        )
+        self._job.progress(percent, 100, self._phase.value)

@@ -1,0 +1,66 @@
+"""A run follows its job: what the platform decides about the job becomes the state of the run."""
+
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+from django.utils import timezone
+
+from jobs.models import Job, JobStatus
+from jobs.signals import job_finished, job_retrying
+from validations.announcements import announce_end
+from validations.files import delete_stored_file
+from validations.models import LogEntry, RunStatus, ValidationRun
+from validations.tasks import validate_run
+
+# A run that failed for a passing reason can be retried by a person: its file waits for the sweeper.
+_PASSING = ("", "interrupted", "storage")
+
+
+@receiver(job_retrying, sender=Job)
+def show_retry(job: Job, **kwargs: Any) -> None:
+    """A run whose attempt ended in a passing failure waits for the next one."""
+    for run in _run_of(job):
+        ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.QUEUED, phase="", progress_percent=0)
+        LogEntry.unscoped.create(
+            organization_id=run.organization_id, run=run, code="retrying", params={"attempt": job.attempt}
+        )
+
+
+@receiver(job_finished, sender=Job)
+def settle_run(job: Job, **kwargs: Any) -> None:
+    """A run ends with its job; a completed one was written together with its results already."""
+    for run in _run_of(job):
+        if job.status == JobStatus.FAILED:
+            _end(run, RunStatus.FAILED, job.error_code or "interrupted", job.error_params)
+        elif job.status == JobStatus.CANCELLED:
+            _end(run, RunStatus.CANCELLED, "", {})
+        run.refresh_from_db()
+        announce_end(run)
+        if not _file_is_kept(run):
+            transaction.on_commit(lambda run=run: delete_stored_file(run))  # type: ignore[misc]
+
+
+def _run_of(job: Job) -> list[ValidationRun]:
+    if job.task != validate_run.name:
+        return []
+    return list(
+        ValidationRun.unscoped.filter(job=job, organization_id=job.tenant_id).select_related("organization")
+    )
+
+
+def _end(run: ValidationRun, status: RunStatus, error_code: str, params: dict[str, Any]) -> None:
+    ValidationRun.unscoped.filter(pk=run.pk).update(
+        status=status,
+        phase="",
+        finished_at=timezone.now(),
+        error_code=error_code,
+        error_params=params,
+    )
+    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=status.value, params={})
+
+
+def _file_is_kept(run: ValidationRun) -> bool:
+    if run.status == RunStatus.FAILED and run.error_code in _PASSING:
+        return True
+    return run.status == RunStatus.COMPLETED and run.organization.keep_files_days > 0

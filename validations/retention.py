@@ -1,0 +1,87 @@
+"""What is removed when nobody needs it any more: result sets, uploaded files, leftovers of crashes."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from validations.files import delete_stored_file
+from validations.models import BillingRecord, Finding, ResultSet, RunStatus, ValidationRun
+
+logger = logging.getLogger(__name__)
+
+Checkpoint = Callable[[], None]
+# Rows removed by one statement: short enough for SQLite's single writer, long enough for PostgreSQL.
+BATCH_ROWS = 10_000
+
+
+def delete_result_sets(result_ids: Iterable[int], *, checkpoint: Checkpoint) -> None:
+    """Remove result sets with their records and findings, in short statements."""
+    for result_id in result_ids:
+        for model in (Finding, BillingRecord):
+            _delete_rows(model, result_id, checkpoint)
+        ResultSet.unscoped.filter(pk=result_id).delete()
+
+
+def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, int]:
+    """How many files and result sets were left behind and are gone now."""
+    before = timezone.now() - abandoned_after
+    counts = {"ended": _delete_files_of_ended_runs(before), "orphans": _delete_orphans(before)}
+    left = ResultSet.unscoped.filter(created_at__lt=before).filter(
+        Q(run=None) | (Q(run__status__in=_ENDED) & (Q(run__result=None) | ~Q(run__result=F("pk"))))
+    )
+    result_ids = list(left.values_list("pk", flat=True))
+    delete_result_sets(result_ids, checkpoint=checkpoint)
+    return counts | {"result_sets": len(result_ids)}
+
+
+_ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+def _delete_rows(model: type[models.Model], result_id: int, checkpoint: Checkpoint) -> None:
+    rows = model._base_manager.filter(result_id=result_id)
+    while True:
+        checkpoint()
+        keys = list(rows.values_list("pk", flat=True)[:BATCH_ROWS])
+        if not keys:
+            return
+        # Nothing refers to these rows, so Django need not load them to delete them.
+        model._base_manager.filter(pk__in=keys)._raw_delete("default")  # type: ignore[attr-defined]
+
+
+def _delete_files_of_ended_runs(before: datetime) -> int:
+    runs = ValidationRun.unscoped.exclude(file="").filter(status__in=_ENDED, finished_at__lt=before)
+    count = 0
+    for run in runs.select_related("organization").iterator():
+        if run.finished_at < timezone.now() - timedelta(days=run.organization.keep_files_days):
+            delete_stored_file(run)
+            count += 1
+    return count
+
+
+def _delete_orphans(before: datetime) -> int:
+    """Remove stored uploads that have no run: their request died between storing and recording."""
+    count = 0
+    folders = default_storage.listdir("uploads")[0] if default_storage.exists("uploads") else []
+    for folder in folders:
+        for name in default_storage.listdir(f"uploads/{folder}")[1]:
+            path = f"uploads/{folder}/{name}"
+            if default_storage.get_modified_time(path) < before and not _has_run(name):
+                default_storage.delete(path)
+                count += 1
+    return count
+
+
+def _has_run(name: str) -> bool:
+    # The storage may append letters behind a taken name; the run's id comes first.
+    stem = PurePosixPath(name).stem[:36]
+    try:
+        return bool(ValidationRun.unscoped.filter(pk=UUID(stem)).exclude(file="").exists())
+    except ValueError:
+        return False

@@ -1,0 +1,194 @@
+"""What people and programs can do with runs; the only way in for pages, the API and the admin."""
+
+import errno
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from jobs import services as job_services
+from organizations.models import Organization, User
+from validations import tasks
+from validations.files import delete_stored_file
+from validations.intake import UploadRefusedError, check_upload
+from validations.models import LogEntry, Profile, RunStatus, ValidationRun
+from validations.options import clean_options
+
+# Storage that answers so is full; the sender is told to try again later instead of seeing an error page.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class FileGoneError(Exception):
+    """The uploaded file was deleted after its run, so it cannot be checked again."""
+
+
+def create_run(
+    *,
+    organization: Organization,
+    user: User,
+    upload: UploadedFile,
+    profile: Profile,
+    options: Mapping[str, Any] | None = None,
+    idempotency_key: str = "",
+) -> tuple[ValidationRun, bool]:
+    """The run of an uploaded file and whether it is new; its job is recorded with it.
+
+    The same idempotency key gives the run that it gave first.
+
+    Raises: UploadRefusedError, with nothing stored.
+    """
+    if idempotency_key and (earlier := _run_with_key(organization, idempotency_key)):
+        return earlier, False
+    file_name = check_upload(upload)
+    cleaned = clean_options(options or {})
+    _check_limits(organization)
+    run = ValidationRun(
+        organization=organization,
+        created_by=user,
+        profile=profile,
+        file_name=file_name,
+        size_bytes=upload.size or 0,
+        sha256=getattr(upload, "sha256", ""),
+        options=cleaned,
+        idempotency_key=idempotency_key,
+    )
+    _store_file(run, upload)
+    try:
+        with transaction.atomic():
+            _record(run, user)
+    except IntegrityError:
+        delete_stored_file(run)
+        earlier = _run_with_key(organization, idempotency_key)
+        if earlier is None:
+            raise
+        return earlier, False
+    except BaseException:
+        delete_stored_file(run)
+        raise
+    return run, True
+
+
+def cancel_run(*, run: ValidationRun, by: User) -> bool:
+    """Whether the run's job was cancelled or asked to stop; a run that has ended stays as it is."""
+    return run.job is not None and bool(job_services.cancel_job(job=run.job, by=by))
+
+
+def retry_run(*, run: ValidationRun, by: User) -> bool:
+    """Whether a failed or cancelled run was put back to be checked again.
+
+    Raises: FileGoneError when the uploaded file is no longer stored.
+    """
+    if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED) or run.job is None:
+        return False
+    if not run.file:
+        raise FileGoneError
+    with transaction.atomic():
+        if not job_services.retry_job(job=run.job, by=by):
+            return False
+        ValidationRun.unscoped.filter(pk=run.pk).update(
+            status=RunStatus.QUEUED,
+            phase="",
+            progress_percent=0,
+            finished_at=None,
+            error_code="",
+            error_params={},
+        )
+        _log(run, "retried", user_id=by.pk)
+    return True
+
+
+def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profile: Profile) -> ValidationRun:
+    """A new run of the same stored file, read in another way or checked by another profile.
+
+    Raises: FileGoneError when the file is no longer stored; UploadRefusedError for invalid options.
+    """
+    if not run.file:
+        raise FileGoneError
+    again = ValidationRun(
+        organization=run.organization,
+        created_by=by,
+        profile=profile,
+        repeats=run,
+        file_name=run.file_name,
+        size_bytes=run.size_bytes,
+        sha256=run.sha256,
+        options=clean_options(options),
+    )
+    try:
+        with run.file.open("rb") as stored:
+            again.file.save(run.file_name, stored, save=False)
+    except FileNotFoundError:
+        raise FileGoneError from None
+    try:
+        with transaction.atomic():
+            _record(again, by)
+    except BaseException:
+        delete_stored_file(again)
+        raise
+    return again
+
+
+def delete_run(*, run: ValidationRun, by: User) -> None:
+    """Remove a run with its records, findings and file; one that is still running is cancelled first."""
+    cancel_run(run=run, by=by)
+    with transaction.atomic():
+        tasks.delete_results.using(tenant_id=run.organization_id).enqueue(
+            result_ids=list(run.result_sets.values_list("pk", flat=True))
+        )
+        run.result_sets.update(run=None)
+        run.delete()
+    delete_stored_file(run)
+
+
+def _record(run: ValidationRun, user: User) -> None:
+    run.job = tasks.validate_run.using(tenant_id=run.organization_id).enqueue(run_id=str(run.pk))
+    run.save(force_insert=True)
+    _log(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
+    tasks.sweep_files.using(delay=timedelta(hours=25), idempotency_key="sweep-files").enqueue()
+
+
+def _run_with_key(organization: Organization, key: str) -> ValidationRun | None:
+    runs = ValidationRun.objects.for_organization(organization)
+    found: ValidationRun | None = runs.filter(idempotency_key=key).select_related("job").first()
+    return found
+
+
+def _check_limits(organization: Organization) -> None:
+    if organization.suspended_at is not None:
+        raise UploadRefusedError("organization-suspended", status=403)
+    day_ago = timezone.now() - timedelta(days=1)
+    limit = organization.daily_upload_limit
+    if ValidationRun.objects.for_organization(organization).filter(created_at__gt=day_ago).count() >= limit:
+        raise UploadRefusedError("daily-limit", status=429, limit=limit)
+
+
+def _store_file(run: ValidationRun, upload: UploadedFile) -> None:
+    try:
+        run.file.save(run.file_name, upload, save=False)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise UploadRefusedError("storage", status=507) from None
+
+
+def _log(run: ValidationRun, code: str, **params: Any) -> None:
+    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=code, params=params)
+
+
+def profiles_for(organization: Organization) -> QuerySet[Profile]:
+    """The newest version of each usable profile; an organization's own hides a shipped one of that name."""
+    usable = Profile.objects.filter(Q(organization=None) | Q(organization=organization))
+    same_name = usable.filter(name=OuterRef("name"))
+    newest = same_name.order_by(F("organization").desc(nulls_last=True), "-version").values("pk")[:1]
+    return usable.filter(pk=Subquery(newest)).order_by("name")
+
+
+def default_profile() -> Profile:
+    """The newest version of the profile that is checked against when nobody chose one."""
+    profiles = Profile.objects.filter(organization=None, name=settings.DEFAULT_PROFILE)
+    return profiles.order_by("-version")[0]
