@@ -14,7 +14,11 @@ class EmailBackend(ModelBackend):
     """Sign-in by e-mail address in any case; model permissions for staff."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
     ) -> Any:
         """The person, or None; Django's own backend spends the same time on unknown addresses."""
         email = username if username is not None else kwargs.pop("email", None)
@@ -36,5 +40,10 @@ class MembershipBackend(BaseBackend):
 
 def role_of(user: User, organization_id: int) -> str:
     """The person's role in an organization, or an empty string where they are no member."""
-    role = Membership.objects.for_organization(organization_id).filter(user=user).values_list("role", flat=True).first()
+    role = (
+        Membership.objects.for_organization(organization_id)
+        .filter(user=user)
+        .values_list("role", flat=True)
+        .first()
+    )
     return str(role or "")

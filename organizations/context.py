@@ -8,7 +8,7 @@ from organizations.models import Membership
 
 
 def organization(request: HttpRequest) -> dict[str, Any]:
-    """The organization of the page (or None) and the person's memberships, loaded only when a template asks."""
+    """The organization of the page (or None) and the person's memberships, loaded when a template asks."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"organization": None, "memberships": []}

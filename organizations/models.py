@@ -53,7 +53,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
-    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May open the administration pages."))
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("May open the administration pages.")
+    )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -89,7 +91,9 @@ class Organization(models.Model):
     """A clinic or agency: everything a customer has belongs to one."""
 
     name = models.CharField(_("name"), max_length=150)
-    slug = models.SlugField(_("address"), max_length=60, unique=True, help_text=_("Part of the address of its pages."))
+    slug = models.SlugField(
+        _("address"), max_length=60, unique=True, help_text=_("Part of the address of its pages.")
+    )
     # 0 deletes an uploaded file as soon as its run has ended.
     keep_files_days = models.PositiveSmallIntegerField(_("keep uploaded files (days)"), default=0)
     daily_upload_limit = models.PositiveIntegerField(

@@ -1,13 +1,15 @@
 """What each role may do: the single table of role templates.
 
-A permission is named as Django names it, `app.action_model`. The check is `user.has_perm(name, obj)`, answered by
+A permission is named as Django names it, `app.action_model`. `user.has_perm(name, obj)` is answered by
 `organizations.backends.MembershipBackend` from the membership in the organization that the object belongs to.
 """
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-VIEW = frozenset({"validations.view_validationrun", "validations.view_finding", "notifications.view_notification"})
+VIEW = frozenset(
+    {"validations.view_validationrun", "validations.view_finding", "notifications.view_notification"}
+)
 WORK = VIEW | {
     "validations.add_validationrun",
     "validations.change_validationrun",
