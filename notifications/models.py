@@ -31,10 +31,10 @@ class Notification(TenantModel):
         verbose_name_plural = _("notifications")
         ordering = ["-created_at"]
         indexes = [
-            models.Index("user", "-created_at", name="notifications_inbox"),
-            models.Index("user", condition=models.Q(read_at=None), name="notifications_unread"),
+            models.Index(fields=["user", "-created_at"], name="notifications_inbox"),
+            models.Index(fields=["user"], condition=models.Q(read_at=None), name="notifications_unread"),
         ]
-        constraints = [models.UniqueConstraint("user", "key", name="notifications_told_once")]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="notifications_told_once")]
 
     def __str__(self) -> str:
         return f"{self.kind} → {self.user_id}"
@@ -46,6 +46,8 @@ class DeliveryStatus(models.TextChoices):
     PENDING = "pending", _("Waiting")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
+    # The reader may no longer see what it speaks of.
+    WITHHELD = "withheld", _("Withheld")
 
 
 class Delivery(TenantModel):
@@ -57,7 +59,6 @@ class Delivery(TenantModel):
     status = models.CharField(_("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    # Written before and after the message leaves, so that a crash between the two can be seen.
     tried_at = models.DateTimeField(_("last tried"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     error_code = models.CharField(_("error"), max_length=60, blank=True)
@@ -66,7 +67,30 @@ class Delivery(TenantModel):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint("notification", "channel", name="notifications_one_delivery")]
+        constraints = [models.UniqueConstraint(fields=["notification", "channel"], name="notifications_one_delivery")]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.status}"
+
+
+class DeliveryAttempt(TenantModel):
+    """One try at a delivery: written before the message leaves, completed after it.
+
+    An attempt without an end died in between: the receiver may have got that message, and the next one bears the same id.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempt_log")
+    # The job and the attempt of the job that made it; jobs are pruned earlier than the log.
+    job_id = models.UUIDField(_("job"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    # Empty when the message left; a code, never the answer of a server, which may hold an address.
+    error_code = models.CharField(_("error"), max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = _("delivery attempt")
+        verbose_name_plural = _("delivery attempts")
+        ordering = ["started_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.started_at:%Y-%m-%d %H:%M:%S}"
