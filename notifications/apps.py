@@ -9,5 +9,8 @@ class NotificationsConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
-        """Listen to what other apps announce."""
-        from notifications import receivers  # noqa: F401, PLC0415 -- importing it connects the receivers
+        """Load the channels and listen to what other apps announce."""
+        # Importing the receivers connects them.
+        from notifications import channels, receivers  # noqa: F401, PLC0415 -- apps.py is read before the models are
+
+        channels.load()

@@ -1,0 +1,59 @@
+"""Who may read what: every question about notices ends at the border of the reader's organizations."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models import QuerySet
+
+from notifications.models import Notification
+from organizations.models import Membership, User
+from organizations.roles import PERMISSIONS
+
+VIEW = "notifications.view_notification"
+READER_ROLES = tuple(role for role, permissions in PERMISSIONS.items() if VIEW in permissions)
+
+
+def readers(organization_id: int, user_ids: Collection[int]) -> QuerySet[User]:
+    """Those of the people who are members of the organization now, with the right to read its notices.
+
+    A superuser who is no member gets no news of a customer.
+    """
+    return User.objects.filter(
+        pk__in=user_ids,
+        is_active=True,
+        memberships__organization=organization_id,
+        memberships__role__in=READER_ROLES,
+    )
+
+
+def may_read(notification: Notification) -> bool:
+    """Whether its reader still belongs to the organization, with the right to read its notices."""
+    return readers(notification.organization_id, [notification.user_id]).exists()
+
+
+def inbox(user_id: int) -> QuerySet[Notification]:
+    """A person's notices from the organizations they belong to now, newest first."""
+    notices: QuerySet[Notification] = Notification.unscoped.filter(
+        user=user_id, organization__in=_organizations_of(user_id)
+    )
+    return notices.select_related("organization").order_by("-created_at", "-pk")
+
+
+def unread(user_id: int) -> QuerySet[Notification]:
+    """The notices of the inbox that were not read."""
+    return inbox(user_id).filter(read_at=None)
+
+
+def readable(user_id: int) -> QuerySet[Notification]:
+    """The notices of all people in the organizations where the person may read notices."""
+    notices: QuerySet[Notification] = Notification.unscoped.filter(
+        organization__in=_organizations_of(user_id)
+    )
+    return notices
+
+
+def _organizations_of(user_id: int) -> QuerySet[Membership, Any]:
+    memberships: QuerySet[Membership] = Membership.unscoped.filter(
+        user=user_id, user__is_active=True, role__in=READER_ROLES
+    )
+    return memberships.values("organization")

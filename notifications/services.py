@@ -1,0 +1,82 @@
+"""The front door for writes: telling, reading, giving up."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from notifications import querysets
+from notifications.channels import Channel, channels
+from notifications.channels.in_app import wake_pages_of
+from notifications.models import Delivery, DeliveryStatus, Notification
+from notifications.tasks import deliver
+from organizations.announcements import Announcement
+
+
+@transaction.atomic
+def tell(announcement: Announcement) -> int:
+    """How many people were told now; those who knew the news by its key, and outsiders, are passed over.
+
+    Everything is written in the caller's transaction: the news exists if and only if its cause does.
+    """
+    told = _store(announcement)
+    for notification in told:
+        for channel in channels.values():
+            if not channel.is_noop(notification):
+                _hand_over(notification, channel)
+    return len(told)
+
+
+def _store(announcement: Announcement) -> list[Notification]:
+    """The notifications that are new by this announcement; the unique constraint decides races."""
+    rows = [
+        Notification(
+            organization_id=announcement.organization_id,
+            user=user,
+            kind=announcement.kind,
+            key=announcement.key,
+            path=announcement.path,
+            parameters=announcement.parameters,
+        )
+        for user in querysets.readers(announcement.organization_id, announcement.user_ids)
+    ]
+    Notification.unscoped.bulk_create(rows, ignore_conflicts=True)
+    stored = Notification.unscoped.filter(pk__in=[row.pk for row in rows])
+    return list(stored.select_related("user", "organization"))
+
+
+def _hand_over(notification: Notification, channel: Channel) -> None:
+    if not channel.leaves_site:
+        channel.deliver(notification, str(notification.pk))
+        return
+    delivery = Delivery.unscoped.create(
+        organization_id=notification.organization_id, notification=notification, channel=channel.name
+    )
+    deliver.using(tenant_id=notification.organization_id, idempotency_key=f"delivery:{delivery.pk}").enqueue(
+        delivery_id=str(delivery.pk)
+    )
+
+
+def give_up(*, delivery_id: str, error_code: str) -> bool:
+    """Whether a delivery that was still waiting is now marked as failed, because its job has ended."""
+    waiting = Delivery.unscoped.filter(pk=delivery_id, status=DeliveryStatus.PENDING)
+    return bool(waiting.update(status=DeliveryStatus.FAILED, error_code=error_code))
+
+
+def mark_read(*, user_id: int, notification_id: UUID) -> bool:
+    """Whether this notice of the person was unread until now."""
+    return _mark(user_id, querysets.unread(user_id).filter(pk=notification_id)) > 0
+
+
+def mark_all_read(*, user_id: int, until_at: datetime) -> int:
+    """How many notices were marked; those that came after the person looked stay unread."""
+    return _mark(user_id, querysets.unread(user_id).filter(created_at__lte=until_at))
+
+
+def _mark(user_id: int, notices: QuerySet[Notification]) -> int:
+    count = notices.update(read_at=timezone.now())
+    if count:
+        wake_pages_of(user_id)
+    return count
