@@ -1,0 +1,56 @@
+"""The one admin site: people enter it through the site's own sign-in."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin import apps
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.http import urlencode
+from unfold.sites import UnfoldAdminSite
+
+
+class AdminSite(UnfoldAdminSite):
+    """The admin in the product's look."""
+
+    # The sign-in page of the site checks where it leads; nothing is signed in here.
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The way to the sign-in page.
+
+        Raises: PermissionDenied for people who are signed in and are no staff.
+        """
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied
+        asked_for = request.GET.get(REDIRECT_FIELD_NAME, "") or reverse("admin:index", current_app=self.name)
+        query = urlencode({REDIRECT_FIELD_NAME: asked_for})
+        return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 -- Django's signature
+        """A view for staff; others who are signed in get 403 at once, and nobody is sent in circles."""
+        guarded = super().admin_view(view, cacheable)
+
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if (
+                request.user.is_authenticated
+                and not self.has_permission(request)
+                and not _is_way_out(request)
+            ):
+                raise PermissionDenied
+            response: HttpResponseBase = guarded(request, *args, **kwargs)
+            return response
+
+        return inner
+
+
+def _is_way_out(request: HttpRequest) -> bool:
+    return request.path == reverse("admin:logout")
+
+
+class AdminConfig(apps.AdminConfig):
+    """Django's admin app with this site as the default one."""
+
+    default_site = "config.adminsite.AdminSite"
