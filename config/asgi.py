@@ -127,7 +127,7 @@ class Handler(ASGIHandler):
 def refusal_response(request: HttpRequest, refusal: BodyRefusedError) -> HttpResponse:
     """JSON below /api/, the page `<status>.html` elsewhere, and plain text where that page is missing."""
     if request.path_info.startswith("/api/"):
-        content = {"detail": str(refusal.message), "code": refusal.code}
+        content = {"code": refusal.code, "message": str(refusal.message)}
         return JsonResponse(content, status=refusal.status)
     try:
         page = render_to_string(f"{refusal.status}.html", {"message": refusal.message}, request)

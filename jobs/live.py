@@ -58,7 +58,8 @@ STREAMS_PER_OWNER = 10
 FAILED_LOADS = 5
 
 _RETRY = b"retry: 2000\n\n"
-_HEARTBEAT = b": still here\n\n"
+# An event and not a comment: the page sees it, and opens a new stream when it misses several.
+_BEAT = b"event: beat\ndata: {}\n\n"
 
 # Few threads, so that a thousand open pages never hold more database connections than this.
 _loaders = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live")
@@ -111,7 +112,7 @@ async def stream(
     heartbeat_seconds: float = 15.0,
     fallback_seconds: float = 2.0,
 ) -> AsyncGenerator[bytes, None]:
-    """The events of one page: its state now, then each change, and a comment when nothing changed for long.
+    """The events of one page: its state now, then each change, and a beat when nothing changed for long.
 
     Shape: `data` of a plain event is the JSON of `Snapshot.data`. Event `end` is the last one and has
     `{"reason": "done"|"gone"}`; a stream that stops without it is to be opened again.
@@ -133,7 +134,7 @@ async def stream(
                     await asyncio.sleep(SHORTEST_GAP_SECONDS)
             elif now >= spoke_at + heartbeat_seconds:
                 spoke_at = now
-                yield _HEARTBEAT
+                yield _BEAT
             else:
                 await ear.wait(min(look_at, spoke_at + heartbeat_seconds) - now)
 

@@ -282,7 +282,7 @@ def test_a02_a_program_gets_its_refusal_as_json(port: int) -> None:
     answer = post(port, "/api/show", form(ONE_TOO_MANY), Accept_Language="en")
     assert answer.headers["content-type"] == "application/json"
     assert answer.json["code"] == "too-large"
-    assert answer.json["detail"].startswith("The upload is larger than allowed.")
+    assert answer.json["message"].startswith("The upload is larger than allowed.")
 
 
 def test_a03_fifty_slow_senders_are_cut_off_and_hold_up_nobody(port: int, incoming: Path) -> None:
