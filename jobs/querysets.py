@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections, models
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
 if TYPE_CHECKING:
-    from jobs.models import Attempt, Job, JobEvent
+    from jobs.models import Attempt, Job, JobEvent  # noqa: F401 -- named in the base classes below
 
 M = TypeVar("M", bound=models.Model)
 
@@ -21,14 +20,13 @@ def update_returning(rows: models.QuerySet[M], **values: Any) -> list[M]:
     Both databases of this project know `UPDATE ... RETURNING`; the ORM does not offer it.
     """
     query = rows.query.chain(UpdateQuery)
-    query.add_update_values(values)
+    query.add_update_values(values)  # type: ignore[attr-defined]  # the stubs lose the class
     query.clear_ordering(force=True)
     sql, params = query.get_compiler(using=rows.db).as_sql()
     # The statement is the ORM's own, with its values as parameters; only the clause is appended.
-    columns = ", ".join(
-        connections[rows.db].ops.quote_name(field.column) for field in rows.model._meta.concrete_fields
-    )
-    return list(rows.model._default_manager.using(rows.db).raw(f"{sql} RETURNING {columns}", params))
+    fields = rows.model._meta.concrete_fields
+    columns = ", ".join(connections[rows.db].ops.quote_name(str(field.column)) for field in fields)
+    return list(rows.raw(f"{sql} RETURNING {columns}", params))
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -57,10 +55,6 @@ class JobQuerySet(models.QuerySet["Job"]):
     def stalled(self) -> JobQuerySet:
         """Running jobs whose lease ran out by the database's clock: their worker is gone."""
         return self.filter(status="running", lease_until__lt=Now())
-
-    def cancel_asked(self) -> JobQuerySet:
-        """Waiting jobs that somebody asked to cancel."""
-        return self.filter(~Q(status="running"), cancel_requested_at__isnull=False).active()
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):

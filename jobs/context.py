@@ -1,0 +1,187 @@
+"""What a running task sees of its job: who it is, how to report, and when to stop."""
+
+import logging
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import DatabaseError, connection
+
+from jobs import lifecycle
+from jobs.errors import CancelledError, FencedError, HandBackError, TimeLimitError
+from jobs.lifecycle import Record
+from jobs.models import Job
+
+logger = logging.getLogger("jobs.task")
+
+# Twice a second is as fast as a person sees a bar move.
+PROGRESS_INTERVAL_SECONDS = 0.5
+# The log of an attempt is for reading; a task that writes more is cut off with a note.
+LONGEST_LOG_LINES = 500
+LONGEST_MESSAGE = 200
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class StopFlag:
+    """Says whether the process was asked to stop; set by a signal handler."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def set(self, *_: object) -> None:
+        """Ask; takes what a signal handler is given."""
+        self.is_set = True
+
+
+class RunningJob:
+    """One attempt of a job, as its task sees it."""
+
+    def __init__(self, row: Job, stop: StopFlag) -> None:
+        self.id = row.pk
+        self.task = row.task
+        self.attempt = row.attempt
+        self.max_attempts = row.max_attempts
+        self.tenant_id = row.tenant_id
+        self.fence = row.fence
+        # Small JSON that is stored with the succeeded job; a task may also return it.
+        self.result: dict[str, Any] | None = None
+        # Whether `completing` has committed: then nothing that follows changes the job's end.
+        self.settled = False
+        self._row = row
+        self._stop = stop
+        self._ends_at = time.monotonic() + row.timeout_seconds
+        self._completing = False
+        self._progress: dict[str, Any] = {}
+        self._wrote_at = 0.0
+        self._looked_at = 0.0
+        self._log: list[dict[str, Any]] = []
+        self._usage = _Usage()
+
+    def progress(self, done: int, total: int, message: str = "") -> None:
+        """Store how far the task is, at most twice a second, and stop here if that was asked for.
+
+        Raises: what `checkpoint` raises.
+        """
+        self._progress = {
+            "progress_done": done,
+            "progress_total": total,
+            "progress_message": message[:LONGEST_MESSAGE],
+        }
+        if self._completing or self.settled:
+            return
+        if time.monotonic() - self._wrote_at >= PROGRESS_INTERVAL_SECONDS:
+            self._write_progress()
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Return if the task may go on.
+
+        Raises: CancelledError, HandBackError, FencedError or TimeLimitError when it has to end here; no
+        `except Exception` catches them.
+        """
+        if self._completing or self.settled:
+            return
+        if self._stop.is_set:
+            raise HandBackError
+        now = time.monotonic()
+        if now > self._ends_at:
+            raise TimeLimitError
+        if now - self._looked_at >= PROGRESS_INTERVAL_SECONDS:
+            self._looked_at = now
+            self._look()
+
+    def log(self, message: str, level: str = "info", **fields: Any) -> None:
+        """Keep a line with the attempt and write it to the log. Never with the value of a cell."""
+        self._log_through(message, level, fields)
+        if len(self._log) < LONGEST_LOG_LINES:
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            self._log.append({"at": at, "level": level, "message": message[:500], **fields})
+        elif len(self._log) == LONGEST_LOG_LINES:
+            self._log.append({"level": "warning", "message": "further lines were left out"})
+
+    @contextmanager
+    def completing(self) -> Iterator[None]:
+        """A transaction that settles the job together with the block's own writes: all of it, or nothing.
+
+        Raises: FencedError, before the block runs, when another worker has the job by now.
+        """
+        self._completing = True
+        try:
+            with lifecycle.succeeding(self._row):
+                yield
+                lifecycle.finish_success(self._row, self.record(), result=self.result, **self._progress)
+        finally:
+            self._completing = False
+        self.settled = True
+
+    def record(self, **error: Any) -> Record:
+        """What the attempt's row keeps of this try."""
+        return Record(**error, **self._usage.spent(), log=self._log)
+
+    @property
+    def last_progress(self) -> dict[str, Any]:
+        """The progress columns as last reported, written or not."""
+        return self._progress
+
+    def _write_progress(self) -> None:
+        self._wrote_at = time.monotonic()
+        try:
+            lifecycle.report_progress(self.id, self.fence, self._progress)
+        except DatabaseError as error:
+            self._pass_over(error)
+
+    def _look(self) -> None:
+        try:
+            row = Job.objects.filter(pk=self.id).values("fence", "status", "cancel_requested_at").first()
+        except DatabaseError as error:
+            self._pass_over(error)
+            return
+        if row is None or row["fence"] != self.fence or row["status"] not in ("running", "succeeded"):
+            raise FencedError
+        if row["cancel_requested_at"] is not None:
+            raise CancelledError
+
+    def _pass_over(self, error: DatabaseError) -> None:
+        """Go on without this look or write, unless it was the task's own transaction that broke."""
+        if connection.in_atomic_block:
+            raise error
+        logger.warning(
+            "The database did not answer in passing: %s", type(error).__name__, extra=self._extra()
+        )
+        connection.close()
+
+    def _log_through(self, message: str, level: str, fields: dict[str, Any]) -> None:
+        shown = "".join(f" {name}={value}" for name, value in fields.items())
+        logger.log(_LEVELS.get(level, logging.INFO), "%s%s", message, shown, extra=self._extra())
+
+    def _extra(self) -> dict[str, Any]:
+        return {"action": "task", "job_id": self.id, "task": self.task, "attempt": self.attempt}
+
+
+class _Usage:
+    """CPU time and memory since the attempt began, of this process and the children it waited for."""
+
+    def __init__(self) -> None:
+        self._cpu_before = self._cpu()
+
+    @staticmethod
+    def _cpu() -> float:
+        usages = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+    def spent(self) -> dict[str, Any]:
+        """The two columns of the attempt.
+
+        Units: the kernel counts resident memory in KiB.
+        """
+        peaks = (
+            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        return {
+            "peak_memory_bytes": max(peaks) * 1024,
+            "cpu_seconds": round(self._cpu() - self._cpu_before, 3),
+        }

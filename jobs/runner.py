@@ -1,0 +1,306 @@
+"""What a worker executes: claim the row, run its task, settle it; any of these steps may be the last.
+
+No error of a task leaves this module with its message: RQ would write it to Redis and to its log.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from traceback import extract_tb
+from types import FrameType, TracebackType
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from jobs import lifecycle
+from jobs.context import RunningJob, StopFlag
+from jobs.declarations import Declaration, declared
+from jobs.errors import (
+    ArgumentsError,
+    CancelledError,
+    FencedError,
+    HandBackError,
+    JobError,
+    PermanentError,
+    PostponeError,
+    TimeLimitError,
+)
+from jobs.lifecycle import Cause, Record, Seat
+from jobs.models import Job, JobStatus
+from jobs.retries import Backoff, delay_after
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A step that meets an absent database is repeated for this long; then the lease runs out and another worker
+# settles.
+PATIENCE_SECONDS = 20.0
+# A job whose task this deployment does not know waits this long for a newer one, a day in all.
+UNKNOWN_TASK_SECONDS = 60
+UNKNOWN_TASK_PATIENCE_SECONDS = 24 * 3600
+
+
+@dataclass(slots=True)
+class Host:
+    """The process in which attempts run: its name, and how its parent learns what it does."""
+
+    worker: str
+    stop: StopFlag
+    # Takes the fence of a claim, and "done" when the row is settled.
+    tell: Callable[[object], object] | None = None
+
+    def seat(self) -> Seat:
+        """Who runs the next attempt."""
+        return Seat(worker=self.worker[:100], host=socket.gethostname()[:100], pid=os.getpid())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended, for whoever ran it in this process."""
+
+    job: Job
+    error: BaseException | None = None
+
+
+# A work-horse sets its own before it runs anything.
+_host = Host(worker="inline", stop=StopFlag())
+
+
+def set_host(host: Host) -> None:
+    """Run what follows in this process under that name."""
+    global _host  # noqa: PLW0603 -- one per process, set once after the fork
+    _host = host
+
+
+class AttemptFailedError(JobError):
+    """The job failed; the reason is in its row. RQ is told only this, so that its pages show a failure."""
+
+
+def run_job(job_id: str, version: int) -> None:
+    """The function that a hint names: one attempt of the job, if it is there to be taken.
+
+    Raises: AttemptFailedError, without a cause, when the job failed for good or could not be settled.
+    """
+    try:
+        outcome = run(UUID(job_id))
+    except Exception as error:  # noqa: BLE001 -- RQ would write its message to Redis
+        logger.error("Job %s could not be claimed or settled: %s", job_id, type(error).__name__)  # noqa: TRY400
+        raise AttemptFailedError(job_id) from None
+    if _host.tell:
+        _host.tell("done")
+    if outcome and outcome.job.status == JobStatus.FAILED:
+        raise AttemptFailedError(job_id) from None
+
+
+def run(job_id: UUID) -> Outcome | None:
+    """How an attempt of the job ended; None when there was nothing to claim."""
+    host = _host
+    row = patiently(lambda: lifecycle.claim(job_id, host.seat()))
+    if row is None:
+        logger.info("Nothing to claim: sent twice, done, cancelled or not due", extra={"job_id": job_id})
+        return None
+    if host.tell:
+        host.tell(row.fence)
+    running = RunningJob(row, host.stop)
+    error = _perform(running, row)
+    return Outcome(_settled(running, row, error), error)
+
+
+def _perform(running: RunningJob, row: Job) -> BaseException | None:
+    """What the task raised, if it did."""
+    _log("started", row)
+    try:
+        task = _declaration(row)
+        task.check_arguments(row.arguments)
+        with time_limit(row.timeout_seconds):
+            returned = task.function(running, **row.arguments)
+        running.result = returned if returned is not None else running.result
+    except BaseException as error:  # noqa: BLE001 -- whatever a task raises ends its attempt, not the worker
+        return error
+    return None
+
+
+def _declaration(row: Job) -> Declaration:
+    if task := declared(row.task):
+        return task
+    age_seconds = (timezone.now() - row.created_at).total_seconds()
+    if age_seconds > UNKNOWN_TASK_PATIENCE_SECONDS:
+        raise PermanentError("unknown-task")
+    raise PostponeError(timedelta(seconds=UNKNOWN_TASK_SECONDS))
+
+
+def _settled(running: RunningJob, row: Job, error: BaseException | None) -> Job:
+    """The row after the attempt, as another worker left it if this one had lost it."""
+    if running.settled:
+        return _after_completing(running, row, error)
+    try:
+        done = patiently(lambda: _settle(running, row, error))
+    except FencedError:
+        _log("fenced off", row, logging.WARNING)
+        return Job.objects.get(pk=row.pk)
+    _log(done.status, done, logging.WARNING if done.status == JobStatus.FAILED else logging.INFO)
+    return done
+
+
+def _after_completing(running: RunningJob, row: Job, error: BaseException | None) -> Job:
+    """The succeeded row, with what the task returned after it had settled itself."""
+    if error is not None:
+        _log(f"raised {type(error).__qualname__} after it had completed", row, logging.WARNING)
+    elif running.result is not None:
+        Job.objects.filter(pk=row.pk, fence=row.fence).update(result=running.result)
+    return Job.objects.get(pk=row.pk)
+
+
+def _settle(running: RunningJob, row: Job, error: BaseException | None) -> Job:
+    progress = running.last_progress
+    match error:
+        case None:
+            return lifecycle.succeed(row, running.record(), result=running.result, **progress)
+        case FencedError():
+            raise error
+        case CancelledError():
+            return lifecycle.end_cancelled(row, running.record(), **progress)
+        case HandBackError():
+            return lifecycle.hand_back(row, running.record(), **progress)
+        case PostponeError():
+            return lifecycle.postpone(row, running.record(), error.delay, **progress)
+    return _settle_failure(row, error, running.record(**described(error)), progress)
+
+
+def _settle_failure(row: Job, error: BaseException, record: Record, progress: dict[str, Any]) -> Job:
+    match error:
+        case PermanentError():
+            return lifecycle.fail(
+                row,
+                record,
+                Cause.PERMANENT,
+                error_code=error.code[:50],
+                error_params=error.params,
+                **progress,
+            )
+        case ArgumentsError():
+            return lifecycle.fail(row, record, Cause.PERMANENT, error_code="arguments", **progress)
+        case TimeLimitError():
+            return lifecycle.fail(row, record, Cause.TIME_LIMIT, error_code="too_long", **progress)
+    if row.attempt >= row.max_attempts:
+        code = error.code if isinstance(error, JobError) else ""
+        return lifecycle.fail(row, record, Cause.RAISED, error_code=code[:50], **progress)
+    return lifecycle.retry_later(
+        row, record, Cause.RAISED, delay_after(row.attempt, backoff_of(row)), **progress
+    )
+
+
+def backoff_of(row: Job) -> Backoff:
+    """The policy of the row's task, or the usual one when this deployment does not know it."""
+    task = declared(row.task)
+    return task.backoff if task else Backoff()
+
+
+def patiently(step: Callable[[], T]) -> T:
+    """What the step returns, repeated while the database is away or locked.
+
+    Raises: the database's error when it stays away, and at once inside of a transaction, which cannot be
+    repeated.
+    """
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    pause_seconds = 0.1
+    while True:
+        try:
+            return step()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() + pause_seconds > ends_at:
+                raise
+            logger.warning("The database does not answer (%s); trying again", type(error).__name__)
+            connection.close()
+            time.sleep(pause_seconds)
+            pause_seconds = min(2.0, pause_seconds * 2)
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """A block that is ended by TimeLimitError when the time is over, and again each second if it goes on.
+
+    Outside of a main thread there are no signals: there the checkpoints of the task alone keep the limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _raise_time_limit)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _raise_time_limit(_signal: int, _frame: FrameType | None) -> None:
+    raise TimeLimitError
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """An error as the history keeps it: its class, its frames, and its message only if it is one of ours."""
+    return {
+        "error_class": _class_name(error),
+        "error_message": str(error) if isinstance(error, JobError) else type(error).__qualname__,
+        "traceback": "\n".join(_chain(error)),
+    }
+
+
+def _chain(error: BaseException) -> Iterator[str]:
+    """The error's frames and those of what caused it, newest error first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield from _frames(current.__traceback__)
+        yield _class_name(current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[str]:
+    for frame in extract_tb(traceback):
+        yield f"  {_short(frame.filename)}:{frame.lineno} {frame.name}"
+
+
+def _short(filename: str) -> str:
+    """A path as seen from the project or the installed packages, since where they lie says nothing."""
+    path = Path(filename)
+    for root in (Path(settings.BASE_DIR), *map(Path, sys.path)):
+        if root != Path() and path.is_relative_to(root):
+            return str(path.relative_to(root))
+    return path.name
+
+
+def _class_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _log(what: str, row: Job, level: int = logging.INFO) -> None:
+    logger.log(
+        level,
+        "Job %s",
+        what,
+        extra={
+            "action": "run",
+            "job_id": row.pk,
+            "task": row.task,
+            "attempt": row.attempt,
+            "queue": row.queue,
+            "status": row.status,
+        },
+    )
