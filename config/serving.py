@@ -20,8 +20,8 @@ from config.processes import Program, Supervisor, Write
 WEB_GRACE_SECONDS = 5
 # Uvicorn's own limit plus the time to leave.
 WEB_STOP_SECONDS = WEB_GRACE_SECONDS + 5
-# A worker hands its running job back within 30 s (requirement of the job platform); then it leaves.
-WORKER_STOP_SECONDS = 35
+# A worker hands its running job back within settings.JOBS_STOP_SECONDS; then it leaves.
+WORKER_LEAVE_SECONDS = 10
 # Queues whose jobs end within this time get a worker of their own, so that mail never waits for a long file.
 SHORT_JOB_SECONDS = 60
 # Ports tried after the one that was asked for.
@@ -143,7 +143,7 @@ class Site:
             command=[sys.executable, str(settings.BASE_DIR / "manage.py"), "rqworker", *queues],
             environment=self._environment(),
             stop_phase=2,
-            stop_seconds=WORKER_STOP_SECONDS,
+            stop_seconds=settings.JOBS_STOP_SECONDS + WORKER_LEAVE_SECONDS,
         )
 
     def _environment(self) -> dict[str, str]:

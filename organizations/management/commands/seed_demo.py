@@ -1,0 +1,26 @@
+"""`manage.py seed_demo`: the people of the demo, without the demo."""
+
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from organizations.demo import seed_demo
+
+
+class Command(BaseCommand):
+    """Makes two demo organizations with a person in every role, and prints how they sign in."""
+
+    help = "Make two demo organizations with a person in every role, and print how they sign in."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The password, where it should be a known one."""
+        parser.add_argument("--password", help="the password of all of them (default: a new random one)")
+
+    def handle(self, *_args: str, **options: Any) -> None:
+        """Seed and tell."""
+        password = options["password"] or secrets.token_urlsafe(9)
+        for person in seed_demo(password):
+            place = f"{person.role}, {person.organization[0]}" if person.organization else "staff of the site"
+            self.stdout.write(f"{person.email:<28} {password}  {place}")
