@@ -1,0 +1,50 @@
+"""Jobs in tests: what was enqueued, and running it here through the same runner that workers use."""
+
+from typing import Any
+
+from jobs import runner, upkeep
+from jobs.models import WAITING_STATUSES, Job, JobStatus
+from jobs.runner import Outcome
+from jobs.tasks import Task
+
+
+def enqueued(task: Task, **arguments: Any) -> list[Job]:
+    """The waiting jobs of the task that have these arguments among theirs, in the order of their enqueueing."""
+    jobs = Job.objects.filter(task=task.name, status__in=WAITING_STATUSES).order_by("created_at")
+    return [job for job in jobs if arguments.items() <= job.arguments.items()]
+
+
+def assert_enqueued(task: Task, **arguments: Any) -> Job:
+    """The one waiting job of the task with these arguments.
+
+    Raises: AssertionError when there is none, or more than one.
+    """
+    found = enqueued(task, **arguments)
+    waiting = list(Job.objects.filter(status__in=WAITING_STATUSES).values_list("task", "arguments"))
+    assert len(found) == 1, f"{len(found)} jobs of {task.name} with {arguments}; waiting are {waiting}"
+    return found[0]
+
+
+def drain(*, raising: bool = True, limit: int = 1000) -> list[Outcome]:
+    """How each due job ended, those included that the jobs themselves enqueued.
+
+    A job that waits for a back-off or a delay stays where it is.
+
+    Raises: what a task raised, once its job is settled, unless `raising` is false; AssertionError when there is no
+    end to the jobs.
+    """
+    outcomes: list[Outcome] = []
+    while job := _next_due():
+        assert len(outcomes) < limit, f"more than {limit} jobs: do they enqueue each other?"
+        outcome = runner.run(job.pk)
+        assert outcome is not None, f"{job} is queued and could not be claimed"
+        outcomes.append(outcome)
+        if raising and outcome.error is not None:
+            raise outcome.error
+    return outcomes
+
+
+def _next_due() -> Job | None:
+    upkeep.release_held()
+    upkeep.release_due()
+    return Job.objects.filter(status=JobStatus.QUEUED).order_by("-priority", "due_at", "created_at").first()
