@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.template import Context
 from django.template.loader import select_template
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.safestring import SafeString, mark_safe
 
@@ -144,8 +145,8 @@ def _context(notification: Notification, *, parameters: dict[str, Any]) -> dict[
     return {
         "organization": one_line(notification.organization.name),
         "reference": reference(notification.path),
-        "url": f"{settings.SITE_URL}{notification.path}",
-        "site_url": settings.SITE_URL,
+        # By way of the inbox, so that the notice counts as read; it works for every member who is sent it.
+        "url": settings.SITE_URL + reverse("notifications:open", args=[notification.pk]),
         "created_at": notification.created_at,
         "parameters": parameters,
     }

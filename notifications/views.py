@@ -110,7 +110,7 @@ def _live_badge(user_id: int, session: SessionBase) -> Snapshot:
 def _badge(user_id: int) -> dict[str, Any]:
     """What the bell of the frame shows.
 
-    Shape: unread; label, the same in words; newest, the created_at, headline and url of the newest unread one.
+    Shape: unread; label, the same in words; newest, with created_at, headline and url, or None.
     """
     notices = querysets.unread(user_id)
     count = notices.count()

@@ -30,19 +30,17 @@ const take = (state) => {
 };
 
 const name = `bordereau-notices-${bell.dataset.owner}`;
-const listen = (onState) => live(bell.dataset.events, bell.dataset.poll, onState);
+const listen = (onState, options) => live(bell.dataset.events, bell.dataset.poll, onState, options);
 
 if (navigator.locks && "BroadcastChannel" in window) {
   const others = new BroadcastChannel(name);
   others.addEventListener("message", (event) => take(event.data));
-  // Held until the page is closed: the promise never ends.
-  navigator.locks.request(name, () => {
-    listen((state) => {
-      take(state);
-      others.postMessage(state);
-    });
-    return new Promise(() => {});
-  });
+  const pass = (state) => {
+    take(state);
+    others.postMessage(state);
+  };
+  // The lock is held until the page is closed, or until the session of the page has ended.
+  navigator.locks.request(name, () => new Promise((onEnd) => listen(pass, { background: true, onEnd })));
 } else {
-  listen(take);
+  listen(take, {});
 }
