@@ -106,6 +106,15 @@ def check_mail(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[
     return [checks.Warning("Mail is written to files and sent to nobody.", hint=hint, id="bordereau.W002")]
 
 
+@register()
+def check_static_files(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """A warning for a site behind https whose style and scripts nobody would get."""
+    if settings.WHITENOISE_USE_FINDERS or (settings.STATIC_ROOT / "admin").is_dir():
+        return []
+    hint = "Run: manage.py collectstatic"
+    return [checks.Warning("The static files were not collected.", hint=hint, id="bordereau.W003")]
+
+
 def refuse_unsafe_settings() -> None:
     """For servers, which run no system checks of their own.
 

@@ -2,18 +2,17 @@
 
 import errno
 import os
-import secrets
 import socket
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
 from config.embedded_redis import EmbeddedRedis, EmbeddedRedisError
+from config.folders import make_secret_key
 from config.processes import Program, Supervisor, Write
 
 # A request in flight may end; a live stream is cut, and the browser connects again.
@@ -56,16 +55,6 @@ def short_queues() -> list[str]:
     return [queue.name for queue in settings.JOBS_QUEUES if queue.timeout_seconds <= SHORT_JOB_SECONDS]
 
 
-def prepare_folders() -> None:
-    """Make the private folders that a fresh checkout lacks, and a secret key where none is set."""
-    for folder in (settings.VAR_DIR, Path(settings.MEDIA_ROOT), Path(settings.FILE_UPLOAD_TEMP_DIR)):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not settings.SECRET_KEY_FILE.exists():
-        descriptor = os.open(settings.SECRET_KEY_FILE, os.O_WRONLY | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(50))
-
-
 class Site:
     """The site on one machine, from the first migration to the last process's end."""
 
@@ -78,11 +67,11 @@ class Site:
         self._supervisor = Supervisor(self._programs(workers), write, watch=self._watch_redis)
 
     def prepare(self, *, seed: Callable[[], None] | None = None) -> None:
-        """Bring folders, Redis and database into the state that the processes need.
+        """Bring secret key, Redis and database into the state that the processes need.
 
         Raises: EmbeddedRedisError, when the project's own Redis does not start.
         """
-        prepare_folders()
+        make_secret_key()
         if self._redis is not None:
             self._redis.ensure_running()
         call_command("migrate", interactive=False, verbosity=0)

@@ -39,12 +39,15 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
+# The name of a check that refuses to start, where its reason does not hold here (config.checks).
+SILENCED_SYSTEM_CHECKS = env.list("SILENCED_SYSTEM_CHECKS", default=[])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "config",
     # The basic one leaves the choice of the admin site to config.adminsite.
     "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
     "config.adminsite.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -180,7 +183,9 @@ USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
+# On one machine the files are served from where they lie; a site behind https collects and compresses them.
+WHITENOISE_USE_FINDERS = not SITE_URL.startswith("https://")
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or VAR_DIR / "media")
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -199,8 +204,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = UPLOAD_MAX_FILES
 # A client that sends slower than this is cut off (seconds for the whole body, and without any byte).
 UPLOAD_MAX_SECONDS = env.int("UPLOAD_MAX_SECONDS", default=3600)
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=30)
-# Where a run keeps its temporary tables while it is checked; empty is the system's temporary folder.
-ENGINE_TEMP_DIR = env.str("ENGINE_TEMP_DIR", default="")
+# Where a run keeps its temporary tables while it is checked: about three times the size of its file.
+ENGINE_TEMP_DIR = env.str("ENGINE_TEMP_DIR", default=tempfile.gettempdir())
 # The profile that a file is checked against when its sender chose none.
 DEFAULT_PROFILE = "quebec-medical"
 ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=200)
