@@ -1,0 +1,58 @@
+"""The forms of people: sign-in and preferences."""
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils.translation import gettext_lazy as _
+
+from organizations.models import User
+
+# The regions in which people live; the rest of the zone database is old names and offsets.
+_REGIONS = ("America/", "Europe/", "Africa/", "Asia/", "Australia/", "Pacific/", "Atlantic/", "Indian/")
+
+
+def time_zones() -> list[tuple[str, str]]:
+    """Every time zone to choose from, the site's own first."""
+    names = sorted(name for name in zoneinfo.available_timezones() if name.startswith(_REGIONS))
+    return [(name, name.replace("_", " ")) for name in names]
+
+
+class SignInForm(AuthenticationForm):
+    """E-mail address and password, with the hints that password managers look for."""
+
+    error_messages = {
+        "invalid_login": _("The e-mail address or the password is not right. Check both and try again."),
+        "inactive": _("This account is closed."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("E-mail address")
+        self.fields["username"].widget = forms.EmailInput(
+            attrs={"class": "input", "autocomplete": "username", "autofocus": True, "maxlength": 254}
+        )
+        self.fields["password"].widget.attrs.update({"class": "input", "autocomplete": "current-password"})
+
+
+class PreferencesForm(forms.ModelForm[User]):
+    """What a person decides about themselves: name, language, time zone."""
+
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+
+    class Meta:
+        model = User
+        fields = ["full_name", "language", "time_zone"]
+        labels = {"full_name": _("Your name"), "language": _("Language")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        languages = [("", _("As my browser asks")), *User._meta.get_field("language").flatchoices]
+        self.fields["language"].choices = languages  # type: ignore[attr-defined]  # a choice field
+        site_zone = _("As the site: %(zone)s") % {"zone": settings.TIME_ZONE.replace("_", " ")}
+        self.fields["time_zone"].choices = [("", site_zone), *time_zones()]  # type: ignore[attr-defined]
+        self.fields["full_name"].widget.attrs["autocomplete"] = "name"
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "input"

@@ -1,0 +1,140 @@
+// Pages of runs: parts that change by themselves, and parts that change without loading the whole page.
+import { live } from "./live.js";
+
+const SAY_EVERY_MS = 5000;
+const say = document.querySelector("[data-say]");
+let saidAt = 0;
+let said = "";
+
+const announce = (text, { now = false } = {}) => {
+  if (!say || !text || text === said) return;
+  if (!now && Date.now() - saidAt < SAY_EVERY_MS) return;
+  saidAt = Date.now();
+  said = text;
+  say.textContent = text;
+};
+
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
+// Bring `from` to look like `to` by the fewest changes: focus, selection and running animations survive.
+const morph = (from, to) => {
+  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) {
+    from.replaceWith(document.importNode(to, true));
+    return;
+  }
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+    return;
+  }
+  for (const { name } of [...from.attributes]) if (!to.hasAttribute(name)) from.removeAttribute(name);
+  for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  morphChildren(from, to);
+};
+
+const morphChildren = (from, to) => {
+  const wanted = [...to.childNodes];
+  const present = [...from.childNodes];
+  wanted.forEach((node, index) => {
+    if (present[index]) morph(present[index], node);
+    else from.append(document.importNode(node, true));
+  });
+  for (const extra of present.slice(wanted.length)) extra.remove();
+};
+
+// --- Live parts -------------------------------------------------------------------------------------------
+
+const showEnd = async () => {
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok) {
+    location.reload();
+    return;
+  }
+  const page = parse(await response.text());
+  const main = document.querySelector("main");
+  const heldFocus = main.contains(document.activeElement);
+  main.replaceChildren(...[...page.querySelector("main").childNodes].map((node) => document.importNode(node, true)));
+  document.title = page.title;
+  if (heldFocus) main.focus({ preventScroll: true });
+};
+
+const follow = (area) => {
+  const stop = live(area.dataset.events, area.dataset.poll, (data) => {
+    if (data.html) morphChildren(area, parse(data.html).body);
+    if (data.title) document.title = data.title;
+    announce(data.say, { now: data.done });
+    if (!data.done) return;
+    stop?.();
+    if (area.dataset.live === "run") showEnd();
+  });
+};
+
+for (const area of document.querySelectorAll("[data-live]")) if (area.dataset.live) follow(area);
+
+// --- The explorer: links and filters load only their own part -----------------------------------------------
+
+let loading;
+
+const swap = async (address, { remember = true } = {}) => {
+  const url = new URL(address, location.href);
+  loading?.abort();
+  loading = new AbortController();
+  const area = document.querySelector("[data-swap-area]");
+  area.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(url, { signal: loading.signal, headers: { Accept: "text/html" } });
+    const next = parse(await response.text()).querySelector("[data-swap-area]");
+    if (!response.ok || !next) throw new TypeError("no such part");
+    const focused = document.activeElement?.closest?.("[data-swap-area] [href], [data-swap-area] [name]");
+    const mark = focused && { href: focused.getAttribute("href"), name: focused.getAttribute("name"), text: focused.textContent };
+    area.replaceWith(document.importNode(next, true));
+    if (remember) history.pushState({ swap: true }, "", url);
+    restoreFocus(mark, url);
+    showHit();
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(url);
+  }
+};
+
+const restoreFocus = (mark, url) => {
+  const area = document.querySelector("[data-swap-area]");
+  const target = url.hash.startsWith("#finding-") ? document.querySelector(`${url.hash} a`) : null;
+  const same =
+    mark &&
+    [...area.querySelectorAll("[href], [name]")].find((element) =>
+      mark.name ? element.getAttribute("name") === mark.name : element.textContent === mark.text,
+    );
+  (target ?? same)?.focus({ preventScroll: true });
+};
+
+// The marked cell may lie beyond the edge of its table.
+const showHit = () => {
+  const hit = document.querySelector("[data-hit]");
+  const box = hit?.closest(".scroll");
+  if (!box) return;
+  const offset = hit.getBoundingClientRect().left - box.getBoundingClientRect().left;
+  box.scrollLeft += offset - box.clientWidth / 2;
+};
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-swap]");
+  if (!link || !link.closest("[data-swap-area]")) return;
+  if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  swap(link.href);
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-swap]");
+  if (!form || !form.closest("[data-swap-area]")) return;
+  event.preventDefault();
+  const url = new URL(location.href);
+  url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
+  url.hash = "fix";
+  swap(url);
+});
+
+addEventListener("popstate", () => {
+  if (document.querySelector("[data-swap-area]")) swap(location.href, { remember: false });
+});
+
+showHit();

@@ -1,0 +1,95 @@
+"""The forms of files: sending them, and reading one again in another way."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from organizations.models import Organization
+from validations.intake import ALLOWED_EXTENSIONS
+from validations.models import Profile
+from validations.services import profiles_for
+
+# What billing software writes; the API takes any encoding that Python knows.
+ENCODINGS = (
+    ("", _("Detect")),
+    ("utf-8", "UTF-8"),
+    ("cp1252", "Windows-1252"),
+    ("iso8859-1", "ISO-8859-1 (Latin-1)"),
+    ("iso8859-15", "ISO-8859-15 (Latin-9)"),
+    ("mac-roman", "Mac Roman"),
+    ("cp850", "DOS (CP850)"),
+    ("utf-16", "UTF-16"),
+)
+DELIMITERS = (
+    ("", _("Detect")),
+    (";", _("Semicolon ;")),
+    (",", _("Comma ,")),
+    ("tab", _("Tab")),
+    ("|", _("Bar |")),
+)
+QUOTE_CHARACTERS = (("", _("Detect")), ('"', _('Double quote "')), ("'", _("Apostrophe '")))
+LAST_HEADER_LINE = 10_000
+
+
+class SeveralFilesInput(forms.ClearableFileInput):
+    """A file input that takes many files at once."""
+
+    allow_multiple_selected = True
+
+
+class ReadingForm(forms.Form):
+    """By which profile a file is checked and how it is read; everything left on "Detect" is detected."""
+
+    profile = forms.ChoiceField(label=_("File format"))
+    encoding = forms.ChoiceField(label=_("Encoding"), choices=ENCODINGS, required=False)
+    delimiter = forms.ChoiceField(label=_("Separator"), choices=DELIMITERS, required=False)
+    quotechar = forms.ChoiceField(label=_("Quote character"), choices=QUOTE_CHARACTERS, required=False)
+    header_line = forms.IntegerField(
+        label=_("Line of the column names"),
+        min_value=1,
+        max_value=LAST_HEADER_LINE,
+        required=False,
+        help_text=_("Leave empty to detect it."),
+    )
+
+    def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.profiles: dict[str, Profile] = {profile.name: profile for profile in profiles_for(organization)}
+        choices = [(name, profile_title(profile)) for name, profile in self.profiles.items()]
+        self.fields["profile"].choices = choices  # type: ignore[attr-defined]  # a choice field
+        for name, field in self.fields.items():
+            if not isinstance(field.widget, forms.HiddenInput | forms.RadioSelect | forms.ClearableFileInput):
+                field.widget.attrs["class"] = "input"
+            if name == "header_line":
+                field.widget.attrs["inputmode"] = "numeric"
+
+    @property
+    def chosen_profile(self) -> Profile:
+        """The profile that was chosen; the form is valid."""
+        return self.profiles[self.cleaned_data["profile"]]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The reading options as the services take them; the form is valid."""
+        names = ("encoding", "delimiter", "quotechar", "header_line")
+        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
+
+
+class UploadForm(ReadingForm):
+    """One or many billing files; a repeated submission carries the same key and makes nothing twice."""
+
+    files = forms.FileField(
+        label=_("Billing files"),
+        required=False,
+        widget=SeveralFilesInput(attrs={"accept": ",".join((*ALLOWED_EXTENSIONS, "text/csv", "text/plain"))}),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+
+def profile_title(profile: Profile) -> str:
+    """The name of a file format in the reader's language."""
+    is_french = (get_language() or "en").startswith("fr")
+    return profile.title_fr if is_french else profile.title_en
