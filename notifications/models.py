@@ -14,7 +14,10 @@ class Notification(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", verbose_name=_("person")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="notifications",
+        verbose_name=_("person"),
     )
     # What happened: run_finished, run_failed, … ; the templates are found by it.
     kind = models.CharField(_("kind"), max_length=40)
@@ -56,7 +59,9 @@ class Delivery(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(_("channel"), max_length=20)
-    status = models.CharField(_("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    status = models.CharField(
+        _("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     tried_at = models.DateTimeField(_("last tried"), null=True, blank=True)
@@ -67,7 +72,9 @@ class Delivery(TenantModel):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint(fields=["notification", "channel"], name="notifications_one_delivery")]
+        constraints = [
+            models.UniqueConstraint(fields=["notification", "channel"], name="notifications_one_delivery")
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.status}"
@@ -76,7 +83,8 @@ class Delivery(TenantModel):
 class DeliveryAttempt(TenantModel):
     """One try at a delivery: written before the message leaves, completed after it.
 
-    An attempt without an end died in between: the receiver may have got that message, and the next one bears the same id.
+    An attempt without an end died in between: the receiver may have got that message, and the next one bears
+    the same id.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempt_log")
