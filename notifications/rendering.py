@@ -44,6 +44,7 @@ class Notice:
     """One line of the inbox."""
 
     row: Notification
+    icon: SafeString
     headline: str
     details: SafeString
 
@@ -93,8 +94,11 @@ def by_day(notifications: Iterable[Notification]) -> list[Day]:
 
 def _notice(notification: Notification) -> Notice:
     context = _context(notification, parameters=notification.parameters)
-    details = _render(notification.kind, "in_app.html", context, html=True)
-    return Notice(notification, headline(notification), mark_safe(details))  # noqa: S308 -- a template escaped it
+
+    def part(name: str) -> SafeString:
+        return mark_safe(_render(notification.kind, name, context, html=True))  # noqa: S308 -- a template escaped it
+
+    return Notice(notification, part("in_app.icon.html"), headline(notification), part("in_app.html"))
 
 
 @contextmanager
