@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from jobs.models import Job, JobStatus
+from jobs.retries import delay_after
 from notifications.models import Delivery, DeliveryAttempt, DeliveryStatus
 from notifications.tasks import deliver
 from organizations.models import Membership, Organization, User
@@ -151,6 +152,12 @@ def test_x23_mail_is_kept_while_the_server_is_down_and_sent_once(
         deliver_again_now()
     assert len(mailbox.messages) == 1
     assert [attempt.error_code for attempt in delivery.attempt_log.all()] == ["mail_server_away", ""]
+
+
+def test_x23_attempts_last_a_day() -> None:
+    backoff = deliver.declaration.backoff
+    waits = [delay_after(number, backoff, chance=0.5) for number in range(1, deliver.declaration.attempts)]
+    assert timedelta(hours=20) < sum(waits, timedelta()) < timedelta(hours=30)
 
 
 def test_an_error_of_the_mail_server_leaves_no_address_in_the_job(
