@@ -5,14 +5,13 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from validations.engine import texts
-from validations.engine.errors import CODES as ENGINE_CODES
+from validations.engine.errors import UNREADABLE, UnreadableFileError
 
 
 def sentence(code: str, params: dict[str, Any]) -> str:
     """The reason of a failed run in the reader's language; the engine's codes carry their own texts."""
-    if code in ENGINE_CODES:
-        return texts.message(code, params, get_language() or "en")
+    if code in UNREADABLE:
+        return UnreadableFileError(code, **params).sentence(get_language() or "en")
     reasons = {
         "file-gone": _("The file is no longer stored. Send it again."),
         "file-changed": _("The stored file is damaged. Send it again."),
