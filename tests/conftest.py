@@ -43,6 +43,12 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Making a person takes no half second: the real hasher is slow on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def organization(db: None) -> Organization:
     return factories.organization(name="Clinique des Érables", slug="erables")
