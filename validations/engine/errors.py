@@ -1,0 +1,71 @@
+"""What the engine raises.
+
+EngineError                 anything the engine refuses
+└── UnreadableFileError     permanent: the file is no table that could be checked
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class EngineError(Exception):
+    """The engine could not do what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence for the reader, in both languages; `{names}` stand for parameters."""
+
+    en: str
+    fr: str
+
+
+UNREADABLE: Mapping[str, Sentence] = {
+    "empty-file": Sentence(
+        en="The file is empty. Export it again and send the new file.",
+        fr="Le fichier est vide. Exportez-le de nouveau et envoyez le nouveau fichier.",
+    ),
+    "not-a-table": Sentence(
+        en="This is {what_en}, not a CSV file. Export the table as CSV and send that file.",
+        fr="Il s’agit de {what_fr}, pas d’un fichier CSV. Exportez le tableau en CSV et envoyez ce fichier.",
+    ),
+    "encoding-error": Sentence(
+        en="The text cannot be read as {encoding}: byte {offset} (line {line}) has no meaning there. "
+        "Choose another encoding or export the file as UTF-8.",
+        fr="Le texte ne peut pas être lu en {encoding}\u00a0: l’octet {offset} (ligne {line}) n’y a pas de sens. "
+        "Choisissez un autre encodage ou exportez le fichier en UTF-8.",
+    ),
+    "unknown-encoding": Sentence(
+        en="The encoding that was chosen is not known. Choose one from the list, or let it be detected.",
+        fr="L’encodage choisi est inconnu. Choisissez-en un dans la liste ou laissez-le détecter.",
+    ),
+    "header-missing": Sentence(
+        en="Line {line} was given as the header, but the file has no such line. Choose another line.",
+        fr="La ligne {line} devait être l’en-tête, mais le fichier n’a pas cette ligne. Choisissez-en une autre.",
+    ),
+    "limit-exceeded": Sentence(
+        en="Line {line} is beyond what a billing file may hold ({limit_en}: at most {maximum}). "
+        "Look for a missing line break or quotation mark there.",
+        fr="La ligne {line} dépasse ce qu’un fichier de facturation peut contenir ({limit_fr}\u00a0: {maximum} au plus). "
+        "Cherchez-y un saut de ligne ou un guillemet manquant.",
+    ),
+    "source-error": Sentence(
+        en="The file could not be opened. Send it again.",
+        fr="Le fichier n’a pas pu être ouvert. Envoyez-le de nouveau.",
+    ),
+}
+
+
+class UnreadableFileError(EngineError):
+    """The file cannot be read as a table; `code` says why and `params` hold no cell of it."""
+
+    def __init__(self, code: str, **params: str | int) -> None:
+        self.code = code
+        self.params = params
+        super().__init__(self.sentence("en"))
+
+    def sentence(self, language: str = "en") -> str:
+        """What is wrong and what to do, for the person who sent the file."""
+        text = UNREADABLE[self.code]
+        template = text.fr if language == "fr" else text.en
+        return template.format(**self.params)

@@ -1,0 +1,577 @@
+"""The tolerant pass: a stream of UTF-8 blocks in, a clean table and a list of what was wrong with the file out.
+
+Lines that are as they should be go through in blocks, checked by methods that run in C; only a line that is not
+takes the slow way, alone. What comes out is one file in the dialect of the input, UTF-8, LF, each record on its
+place, each cell as it was. Memory holds one block and the findings of the last moment.
+"""
+
+import csv
+import json
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+from typing import IO
+
+from validations.engine.alignment import Aligner
+from validations.engine.errors import UnreadableFileError
+from validations.engine.options import Limits
+from validations.engine.records import Dialect, parse, strict_cells
+from validations.engine.table_errors import severity
+
+VALUE_CHARS = 200  # of a cell shown in a finding
+SPOOLED_FINDINGS = 2_000  # kept in memory before they go to disk
+BOM = b"\xef\xbb\xbf"
+FOOTER_LINES = 20  # rows with one cell after the table's last full row that can be its foot
+
+Progress = Callable[[int, int | None], None]
+Found = tuple[str, str, int | None, int | None, int | None, str, str, str | None]
+
+
+class FindingSpool:
+    """Findings on their way to disk, in the order found."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.counts: Counter[str] = Counter()
+        self._waiting: list[Found] = []
+        self._flushed = False
+
+    def add(
+        self,
+        code: str,
+        *,
+        row: int | None = None,
+        line: int | None = None,
+        column_index: int | None = None,
+        value: str = "",
+        suggestion: str | None = None,
+        **params: str | int | list[str] | list[int],
+    ) -> None:
+        """Note one finding."""
+        text = json.dumps(params, ensure_ascii=False)
+        self._waiting.append(
+            (code, severity(code), row, line, column_index, value[:VALUE_CHARS], text, suggestion)
+        )
+        self.counts[code] += 1
+        if len(self._waiting) >= SPOOLED_FINDINGS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; the file exists afterwards only if there was anything."""
+        if self._waiting:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(self._waiting)
+            self._waiting.clear()
+            self._flushed = True
+
+    def __iter__(self) -> Iterator[Found]:
+        """Every finding noted so far, in the order found."""
+        if self._flushed:
+            with self.path.open(encoding="utf-8", newline="") as file:
+                for code, level, row, line, column, value, params, suggestion in csv.reader(file):
+                    yield (
+                        code,
+                        level,
+                        _number(row),
+                        _number(line),
+                        _number(column),
+                        value,
+                        params,
+                        suggestion or None,
+                    )
+        yield from self._waiting
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What detection says about the table, for the pass over it."""
+
+    dialect: Dialect
+    width: int
+    header_cells: tuple[str, ...]
+    header_line: int | None
+    first_data_line: int  # physical line
+    cr_only: bool
+    lone_cr: bool  # carriage returns that end no line by themselves occur
+    limits: Limits
+    total_lines: int
+    header_labels: tuple[str, ...] = ()
+    samples: list[list[str]] = field(
+        default_factory=list
+    )  # rows that are as they should be, to learn columns from
+
+
+class Patterns:
+    """Byte patterns of records that are as RFC 4180 wants them, for one dialect and width."""
+
+    def __init__(self, delimiter: bytes, quote: bytes, width: int) -> None:
+        d, q = re.escape(delimiter), re.escape(quote)
+        plain = rb"[^" + q + d + rb"\n]*+"
+        # the quoted way first: the plain way also matches nothing, and a possessive loop does not come back for more
+        one_line = q + rb"[^" + q + rb"\n]*+(?:" + q + q + rb"[^" + q + rb"\n]*+)*+" + q + rb"|" + plain
+        inside = rb"[^" + q + rb"]*+(?:" + q + q + rb"[^" + q + rb"]*+)*+"
+        any_cell = q + inside + q + rb"|" + plain
+        repeated = b"{%d}" % (width - 1)
+        self.record = re.compile(
+            rb"(?:" + one_line + rb")(?:" + d + rb"(?:" + one_line + rb"))" + repeated + rb"\r?"
+        )
+        self.opening = re.compile(rb"(?:(?:" + any_cell + rb")" + d + rb")*+" + q + inside)
+        self.whole = re.compile(rb"(?:" + any_cell + rb")(?:" + d + rb"(?:" + any_cell + rb"))*+\r?")
+
+
+class Ticker:
+    """Calls back at most ten times a second, so that progress is fresh and costs nothing."""
+
+    def __init__(self, on_progress: Progress | None, total: int | None) -> None:
+        self.on_progress, self.total = on_progress, total
+        self._due = 0.0
+
+    def tick(self, done: int) -> None:
+        """Report, when the last report is a tenth of a second old; whatever the callback raises goes through."""
+        if self.on_progress is not None and (now := time.monotonic()) >= self._due:
+            self._due = now + 0.1
+            self.on_progress(done, self.total)
+
+
+class Pass:
+    """One tolerant pass over one file."""
+
+    def __init__(self, plan: Plan, out: IO[bytes], spool: FindingSpool, ticker: Ticker) -> None:
+        self.plan, self.out, self.spool, self.ticker = plan, out, spool, ticker
+        self.written = written_dialect(plan.dialect)
+        self.null = secrets.token_hex(
+            8
+        )  # unquoted, it stands for a missing cell; no file can hold it by chance
+        self.delimiter = plan.dialect.delimiter.encode()
+        self.quote = self.written.quotechar.encode()
+        self.direct = plan.dialect.delimiter == self.written.delimiter and not plan.dialect.skip_space
+        self.quoting = plan.dialect.quotechar == self.written.quotechar
+        self.patterns = Patterns(self.delimiter, self.quote, plan.width)
+        self.blank_line = self.delimiter * (plan.width - 1)
+        self.header = self.delimiter.join(cell.encode() for cell in plan.header_cells)
+        self.line = 1  # physical line of the next line
+        self.rows = 0
+        self.missing_cells = False
+        self.breaks: list[tuple[int, int]] = []
+        self.stopped = False
+        self._shift: int | None = None
+        self._blanks: list[int] = []
+        self._foot: list[tuple[int, list[str]]] = []
+        self._after_blank = False
+        self._whole: tuple[list[bytes], bytes] = ([], b"")
+
+    @cached_property
+    def aligner(self) -> Aligner:
+        """What the columns look like; learned only when a row needs it."""
+        return Aligner(self.plan.samples, self.plan.width, self.plan.dialect.delimiter)
+
+    def run(self, stream: Iterable[bytes]) -> None:
+        """Read the stream to its end.
+
+        Raises: UnreadableFileError limit-exceeded; whatever the progress callback raises.
+        """
+        carry = b""
+        for block in stream:
+            self.ticker.tick(self.rows)
+            data = carry + block if carry else block
+            if self.plan.cr_only:
+                data, held = (data[:-1], b"\r") if data.endswith(b"\r") else (data, b"")
+                data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            else:
+                held = b""
+            cut = data.rfind(b"\n") + 1
+            if len(data) - cut > self.plan.limits.line_bytes:
+                raise limit_error(self.line + data.count(b"\n"), "line", self.plan.limits.line_bytes)
+            carry = self._block(data[:cut], at_end=False) + data[cut:] + held
+            if self.stopped:
+                return
+        if carry:
+            if self.plan.cr_only:
+                carry = carry.replace(b"\r", b"\n")
+            self._block(carry, at_end=True)
+        self._finish()
+
+    def _block(self, data: bytes, *, at_end: bool) -> bytes:
+        """Take whole lines; what is returned must come again, with more lines behind it."""
+        if self.plan.dialect.escapechar == "\\" and self.quoting:
+            data = BACKSLASHED.sub(_double, data) if self.quote == b'"' else data
+        if b"\r" in data and not self.plan.lone_cr and self.quote not in data:
+            data = data.translate(None, b"\r")
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        self._whole = (lines, data)
+        start = min(len(lines), max(0, self.plan.first_data_line - self.line))
+        self.line += start
+        position = start
+        for suspect in self._suspects(lines, data, start):
+            if suspect < position:
+                continue
+            self._take(lines, position, suspect)
+            after = self._one(lines, suspect, at_end=at_end)
+            if after is None:
+                return b"\n".join(lines[suspect:]) + b"\n"
+            if self.stopped:
+                return b""
+            position = after
+        self._take(lines, position, len(lines))
+        return b""
+
+    def _suspects(self, lines: list[bytes], data: bytes, start: int) -> list[int]:
+        """The lines that cannot go through as they are, in order."""
+        if not self.direct:
+            return list(range(start, len(lines)))
+        expected = self.plan.width - 1
+        counts = list(map(bytes.count, lines, repeat(self.delimiter)))
+        found: set[int] = set()
+        if counts.count(expected) != len(counts):
+            found.update(index for index, count in enumerate(counts) if count != expected)
+        if self.quote in data:
+            quoted = [index for index, line in enumerate(lines) if self.quote in line]
+            found.difference_update(quoted)
+            if self.quoting:
+                matched = map(self.patterns.record.fullmatch, [lines[index] for index in quoted])
+                found.update(index for index, match in zip(quoted, matched, strict=True) if match is None)
+            else:
+                found.update(quoted)
+        found.update(self._marked(lines, data))
+        return sorted(index for index in found if index >= start)
+
+    def _marked(self, lines: list[bytes], data: bytes) -> Iterator[int]:
+        """Lines that have the right number of cells and still are not rows as they should be."""
+        limits = self.plan.limits
+        if max(map(len, lines), default=0) > min(limits.cell_chars, limits.line_bytes):
+            yield from (index for index, line in enumerate(lines) if len(line) > limits.cell_chars)
+        for first, mark in ((b"\0", b"\0"), (b"\xef", BOM), (b"\x1a", b"\x1a")):
+            if first in data and mark in data:
+                yield from (index for index, line in enumerate(lines) if mark in line)
+        if self.plan.lone_cr and data.count(b"\r") != data.count(b"\r\n"):
+            yield from (index for index, line in enumerate(lines) if b"\r" in line[:-1])
+        if self.header and self.header in data:
+            yield from (index for index, line in enumerate(lines) if line.rstrip(b"\r") == self.header)
+        blank = self.blank_line
+        if (
+            b"\n" + blank + b"\n" in data
+            or b"\n" + blank + b"\r\n" in data
+            or lines[0].rstrip(b"\r") == blank
+        ):
+            yield from (index for index, line in enumerate(lines) if line.rstrip(b"\r") == blank)
+        elif lines[-1].rstrip(b"\r") == blank:
+            yield len(lines) - 1
+
+    def _take(self, lines: list[bytes], start: int, end: int) -> None:
+        """Let lines that are as they should be through."""
+        if end <= start:
+            return
+        self._settle()
+        self._mark_break(self.line)
+        if end - start == len(lines) and self._whole[1].endswith(b"\n"):
+            data = self._whole[1]
+        else:
+            data = b"\n".join(lines[start:end]) + b"\n"
+        self.out.write(data.replace(b"\r\n", b"\n") if b"\r" in data else data)
+        self.rows += end - start
+        self.line += end - start
+
+    def _mark_break(self, line: int) -> None:
+        shift = line - (self.rows + 1)
+        if shift != self._shift:
+            self._shift = shift
+            self.breaks.append((self.rows + 1, line))
+
+    def _settle(self) -> None:
+        """Report what stood before a row and could have been the end of the file."""
+        if self._blanks:
+            for line in self._blanks:
+                self.spool.add("blank-row", line=line)
+            self._blanks.clear()
+        if self._foot:
+            rows, self._foot = self._foot, []
+            for line, cells in rows:
+                self._ragged(cells, line)
+
+    def _one(self, lines: list[bytes], index: int, *, at_end: bool) -> int | None:
+        """Read one record that is not as it should be; the index behind it, None when more lines are needed."""
+        self.ticker.tick(self.rows)
+        raw = lines[index].removesuffix(b"\r")
+        self._check_length(raw)
+        if self._is_blank(raw):
+            self._blank(raw)
+            return index + 1
+        if self.quoting and self.quote in raw and self.patterns.opening.fullmatch(lines[index]):
+            end = self._closing_line(lines, index, at_end=at_end)
+            if end is None:
+                return None
+            if end > index:
+                return self._multiline(lines, index, end)
+            self._record(self._cleaned(raw), unclosed=True)
+        else:
+            self._record(self._cleaned(raw), unclosed=False, ahead=lines[index + 1 : index + 6])
+        self.line += 1
+        return index + 1
+
+    def _check_length(self, raw: bytes) -> None:
+        limits = self.plan.limits
+        if len(raw) > limits.line_bytes:
+            raise limit_error(self.line, "line", limits.line_bytes)
+        if len(raw) > limits.columns and raw.count(self.delimiter) >= limits.columns:
+            raise limit_error(self.line, "columns", limits.columns)
+
+    def _is_blank(self, raw: bytes) -> bool:
+        return not raw.translate(None, b" \t\0\x1a\r" + self.quote + self.delimiter).replace(BOM, b"")
+
+    def _blank(self, raw: bytes) -> None:
+        self._blanks.append(self.line)
+        self._after_blank = True
+        if raw.strip(b"\x1a \t\r") or len(self._blanks) > SPOOLED_FINDINGS:
+            # a row of delimiters is a row, empty; bare line ends may merely be the end of the file
+            for line in self._blanks:
+                self.spool.add("blank-row", line=line)
+            self._blanks.clear()
+        self.line += 1
+
+    def _closing_line(self, lines: list[bytes], index: int, *, at_end: bool) -> int | None:
+        """The line on which the quoted cell that `index` leaves open is closed; `index` itself when it never is."""
+        limits = self.plan.limits
+        size = len(lines[index])
+        for end in range(index + 1, index + limits.quoted_lines):
+            if end >= len(lines):
+                return index if at_end else None
+            size += len(lines[end]) + 1
+            if size > limits.quoted_bytes:
+                return index
+            if self.quote not in lines[end]:
+                continue
+            text = b"\n".join(lines[index : end + 1])
+            if self.patterns.whole.fullmatch(text):
+                return index if self._swallows_rows(lines[index : end + 1]) else end
+            if not self.patterns.opening.fullmatch(text):
+                return index
+        return index
+
+    def _swallows_rows(self, lines: list[bytes]) -> bool:
+        """True when each line of a would-be quoted cell is a row by itself: then the mark was never closed."""
+        if self.plan.width < 2:
+            return False
+        if any(line.count(self.delimiter) != self.plan.width - 1 for line in lines[1:-1]):
+            return False
+        ends = (
+            parse(_text(lines[0]), self.plan.dialect, None),
+            parse(_text(lines[-1]), self.plan.dialect, None),
+        )
+        plain = (lines[0].count(self.delimiter) + 1, lines[-1].count(self.delimiter) + 1)
+        return all(
+            self.plan.width in (len(read.cells), count) for read, count in zip(ends, plain, strict=True)
+        )
+
+    def _multiline(self, lines: list[bytes], start: int, end: int) -> int:
+        text = _text(b"\n".join(lines[start : end + 1]))
+        cells = strict_cells(text, self.plan.dialect) or [text]
+        line = self.line
+        if len(cells) == self.plan.width:
+            self._emit([*cells], line)
+        else:
+            self._ragged(cells, line)
+        self.line += end - start + 1
+        return end + 1
+
+    def _cleaned(self, raw: bytes) -> str:
+        """The text of a line without NULs and byte order marks, each reported."""
+        row = self.rows + 1
+        if b"\0" in raw:
+            self.spool.add("null-byte", row=row, line=self.line, count=raw.count(b"\0"))
+            raw = raw.replace(b"\0", b"")
+        if BOM in raw:
+            self.spool.add("stray-bom", row=row, line=self.line, count=raw.count(BOM))
+            raw = raw.replace(BOM, b"")
+        return raw.decode("utf-8", errors="replace").rstrip("\x1a")
+
+    def _record(self, text: str, *, unclosed: bool, ahead: list[bytes] | None = None) -> None:
+        """Read one line as a row."""
+        if self.header and text.encode() == self.header:
+            self.spool.add("header-repeated", line=self.line)
+            return
+        if "\r" in text and self._split_at_returns(text):
+            return
+        cells, fault = self._cells(text)
+        if len(cells) != self.plan.width and fault is None:
+            if ahead is not None and self._second_table(cells, ahead):
+                return
+            if other := self._other_delimiter(text, cells):
+                names = DELIMITER_NAMES[other[0]]
+                params = {"delimiter_name_en": names[0], "delimiter_name_fr": names[1]}
+                self.spool.add("row-delimiter", row=self.rows + 1, line=self.line, **params)
+                self._emit([*other[1]], self.line)
+                return
+        if self._may_be_foot(cells):
+            self._foot.append((self.line, cells))
+            return
+        self._settle()
+        if fault is not None:
+            code = "unclosed-quote" if unclosed else "stray-quote"
+            value = cells[fault] if fault < len(cells) else ""
+            self.spool.add(code, row=self.rows + 1, line=self.line, column_index=fault, value=value)
+        self._check_cells(cells)
+        if len(cells) == self.plan.width:
+            self._emit([*cells], self.line)
+        else:
+            self._ragged(cells, self.line)
+
+    def _cells(self, text: str) -> tuple[list[str], int | None]:
+        """The cells of one line and the index of the first that breaks the quoting."""
+        dialect, width = self.plan.dialect, self.plan.width
+        if not dialect.quotechar or (dialect.quotechar not in text and dialect.closing not in text):
+            return parse(text, dialect, width).cells, None
+        strict = None
+        if self.quoting and self.patterns.whole.fullmatch(text.encode()):
+            strict = strict_cells(text, dialect)
+            if strict is not None and len(strict) == width:
+                return strict, None
+        read = parse(text, dialect, width)
+        if strict is not None and len(read.cells) != width:
+            return strict, None
+        return read.cells, read.fault_index if read.cost else None
+
+    def _check_cells(self, cells: list[str]) -> None:
+        limit = self.plan.limits.cell_chars
+        if any(len(cell) > limit for cell in cells):
+            raise limit_error(self.line, "cell", limit)
+
+    def _split_at_returns(self, text: str) -> bool:
+        """True when lone carriage returns were the ends of rows in this line, and the rows were taken."""
+        pieces = text.split("\r")
+        rows = [self._cells(piece)[0] for piece in pieces if piece.strip()]
+        if len(rows) < 2 or any(len(row) != self.plan.width for row in rows):
+            return False
+        for piece in pieces[:-1]:
+            self._record(piece, unclosed=False)
+            self.line += 1
+        self._record(pieces[-1], unclosed=False)
+        return True
+
+    def _other_delimiter(self, text: str, cells: list[str]) -> tuple[str, list[str]] | None:
+        """The delimiter that this one row uses, and its cells, when another one than the file's cuts it rightly."""
+        if self.plan.width < 3 or len(cells) > self.plan.width / 2:
+            return None
+        for mark in DELIMITER_NAMES:
+            if mark == self.plan.dialect.delimiter or text.count(mark) < self.plan.width - 1:
+                continue
+            dialect = Dialect(mark, self.plan.dialect.quotechar, self.plan.dialect.escapechar)
+            found = parse(text, dialect, self.plan.width).cells
+            if mark == " " and len(found) > self.plan.width:
+                joined = Aligner(self.plan.samples, self.plan.width, mark).align(found)
+                found = [cell or "" for cell in joined.cells] if joined.how == "joined" else found
+            if len(found) == self.plan.width and self.aligner.fits(found):
+                return mark, found
+        return None
+
+    def _second_table(self, cells: list[str], ahead: list[bytes]) -> bool:
+        """True when another header begins another table here; the rest of the file is then reported, not read."""
+        labels = {label.casefold() for label in self.plan.header_labels if label}
+        shared = sum(1 for cell in cells if cell.strip().casefold() in labels)
+        if shared < 2 or shared * 2 < len(cells) or len(set(cells)) < len(cells) / 2:
+            return False
+        widths = [len(self._cells(_text(line))[0]) for line in ahead if line.strip()]
+        if sum(1 for width in widths if width == len(cells)) * 2 <= len(widths) or not widths:
+            return False
+        self.spool.add("second-table", line=self.line, count=max(0, self.plan.total_lines - self.line))
+        self.stopped = True
+        self._finish()
+        return True
+
+    def _may_be_foot(self, cells: list[str]) -> bool:
+        filled = sum(1 for cell in cells if cell.strip())
+        foot = self._after_blank and self.plan.width >= 3 and filled == 1 and len(self._foot) < FOOTER_LINES
+        return foot and bool(cells[0].strip())
+
+    def _ragged(self, cells: list[str], line: int) -> None:
+        """Put a row of the wrong width under its columns and report how."""
+        aligned = self.aligner.align(cells)
+        code = "missing-cell" if len(cells) < self.plan.width else "extra-cell"
+        params: dict[str, str | int | list[str] | list[int]] = {
+            "expected": self.plan.width,
+            "found": len(cells),
+            "case": aligned.how,
+        }
+        if code == "extra-cell":
+            params["extra"] = [cell[:VALUE_CHARS] for cell in aligned.extra[:20]]
+        else:
+            params["missing"] = [index for index, cell in enumerate(aligned.cells) if cell is None]
+        self._settle()
+        self.spool.add(code, row=self.rows + 1, line=line, **params)
+        self._emit(aligned.cells, line)
+
+    def _emit(self, cells: list[str | None], line: int) -> None:
+        self._settle()
+        self._after_blank = False
+        self._mark_break(line)
+        self.missing_cells = self.missing_cells or None in cells
+        self.out.write(serialize(cells, self.written, self.null).encode("utf-8", errors="replace"))
+        self.rows += 1
+
+    def _finish(self) -> None:
+        """Report what stands behind the last row."""
+        self._blanks.clear()
+        for line, cells in self._foot:
+            self.spool.add("footer-skipped", line=line, value=cells[0])
+        self._foot.clear()
+
+
+BACKSLASHED = re.compile(rb'\\([\\"])')
+DELIMITER_NAMES = {
+    ";": ("semicolons", "des points-virgules"),
+    ",": ("commas", "des virgules"),
+    "\t": ("tabs", "des tabulations"),
+    "|": ("vertical bars", "des barres verticales"),
+    " ": ("spaces", "des espaces"),
+}
+
+
+def _double(match: re.Match[bytes]) -> bytes:
+    return b'""' if match[1] == b'"' else b"\\"
+
+
+def _text(raw: bytes) -> str:
+    return raw.removesuffix(b"\r").decode("utf-8", errors="replace")
+
+
+def written_dialect(dialect: Dialect) -> Dialect:
+    """The dialect in which the clean table is written: the file's own wherever DuckDB can read it."""
+    delimiter = dialect.delimiter if len(dialect.delimiter.encode()) == 1 else ","
+    quote = dialect.quotechar if len(dialect.quotechar.encode()) == 1 else '"'
+    return Dialect(delimiter, quote, quote)
+
+
+def serialize(cells: Iterable[str | None], dialect: Dialect, null: str) -> str:
+    """One line of the clean table; a missing cell is the bare word that stands for it."""
+    delimiter, quote = dialect.delimiter, dialect.quotechar
+    return delimiter.join(null if cell is None else _quoted(cell, delimiter, quote) for cell in cells) + "\n"
+
+
+def _quoted(cell: str, delimiter: str, quote: str) -> str:
+    if quote in cell or delimiter in cell or "\n" in cell or "\r" in cell:
+        return quote + cell.replace(quote, quote * 2) + quote
+    return cell
+
+
+def limit_error(line: int, limit: str, maximum: int) -> UnreadableFileError:
+    """The error for a line beyond a limit."""
+    names = {
+        "line": ("characters in a line", "caractères dans une ligne"),
+        "columns": ("columns", "colonnes"),
+        "cell": ("characters in a cell", "caractères dans une cellule"),
+    }
+    english, french = names[limit]
+    return UnreadableFileError(
+        "limit-exceeded", line=line, limit_en=english, limit_fr=french, maximum=maximum
+    )
