@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.utils.translation import get_language
-from ninja import Field, File, Form, Query, Router, Schema
+from ninja import Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
@@ -20,7 +20,7 @@ from validations.intake import UploadRefusedError
 from validations.models import Finding, Profile, ValidationRun
 from validations.querysets import findings_page
 
-router = Router(tags=["validations"])
+router = Router(tags=["validations"], by_alias=True)
 
 
 class CamelSchema(Schema):
@@ -87,7 +87,7 @@ class FindingBody(CamelSchema):
     field: str
     value: str
     message: str
-    suggestion: str
+    suggestion: str | None
     amount_cents: int | None
 
 
@@ -126,7 +126,7 @@ class FindingFilters(CamelSchema):
 @router.post("", response={202: AcceptedBody, 403: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody})
 def create_validation(
     request: HttpRequest, file: File[UploadedFile], options: Form[UploadOptions]
-) -> tuple[int, AcceptedBody]:
+) -> Status[AcceptedBody]:
     """Store one file and record its run; the check itself happens in the background.
 
     Send an `Idempotency-Key` header to be able to repeat the request safely.
@@ -140,7 +140,7 @@ def create_validation(
         options=options.dict(include={"encoding", "delimiter", "quotechar", "escapechar", "header_line"}),
         idempotency_key=request.headers.get("Idempotency-Key", "")[:100],
     )
-    return 202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id)
+    return Status(202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id))
 
 
 @router.get("/{uuid:validation_id}", response=RunBody)

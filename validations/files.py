@@ -14,10 +14,8 @@ from jobs.errors import PermanentError
 from validations.models import ValidationRun
 
 
-def engine_folder() -> Path | None:
-    """The folder for temporary tables, or None for the system's own."""
-    if not settings.ENGINE_TEMP_DIR:
-        return None
+def engine_folder() -> Path:
+    """The folder for temporary tables, made where it is missing."""
     folder = Path(settings.ENGINE_TEMP_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

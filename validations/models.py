@@ -131,9 +131,9 @@ class ValidationRun(TenantModel):
         ordering = ["-created_at"]
         permissions = [("export_finding", "Can download findings")]
         indexes = [
-            models.Index("organization", "-created_at", name="validations_run_newest"),
-            models.Index("organization", "status", "-created_at", name="validations_run_status"),
-            models.Index("organization", "sha256", name="validations_run_content"),
+            models.Index(fields=["organization", "-created_at"], name="validations_run_newest"),
+            models.Index(fields=["organization", "status", "-created_at"], name="validations_run_status"),
+            models.Index(fields=["organization", "sha256"], name="validations_run_content"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -178,7 +178,7 @@ class BillingRecord(TenantModel):
     result = models.ForeignKey(ResultSet, on_delete=models.CASCADE, related_name="records", db_index=False)
     line = models.BigIntegerField(_("line"))
     row = models.BigIntegerField(_("row"))
-    row_no = models.TextField(_("number"), blank=True)
+    row_no = models.BigIntegerField(_("number"), null=True, blank=True)
     invoice_number = models.TextField(_("invoice"), blank=True)
     record_id = models.TextField(_("record id"), blank=True)
     service_date = models.DateField(_("date of service"), null=True, blank=True)
@@ -202,7 +202,7 @@ class BillingRecord(TenantModel):
     class Meta:
         verbose_name = _("billing record")
         verbose_name_plural = _("billing records")
-        indexes = [models.Index("result", "row", name="validations_record_row")]
+        indexes = [models.Index(fields=["result", "row"], name="validations_record_row")]
 
     def __str__(self) -> str:
         return f"{self.result_id}:{self.line}"
@@ -233,15 +233,16 @@ class Finding(TenantModel):
     field = models.CharField(max_length=60, blank=True)
     value = models.TextField(_("value"), blank=True)
     params = models.JSONField(default=dict, blank=True)
-    suggestion = models.TextField(_("suggestion"), blank=True)
+    # NULL is no suggestion; an empty text suggests an empty cell.
+    suggestion = models.TextField(_("suggestion"), null=True, blank=True)  # noqa: DJ001 -- see above
     amount_cents = models.BigIntegerField(_("amount at stake in cents"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
         indexes = [
-            models.Index("result", "code", "line", "id", name="validations_finding_code"),
-            models.Index("result", "line", "id", name="validations_finding_line"),
+            models.Index(fields=["result", "code", "line", "id"], name="validations_finding_code"),
+            models.Index(fields=["result", "line", "id"], name="validations_finding_line"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from validations.intake import UploadRefusedError
 
-_ESCAPED = {"\\t": "\t", "tab": "\t", "space": " "}
+_NAMED = {"\\t": "\t", "tab": "\t", "space": " "}
 _TEXT_OPTIONS = ("delimiter", "quotechar", "escapechar")
 
 
@@ -20,7 +20,7 @@ def clean_options(options: Mapping[str, Any]) -> dict[str, Any]:
         cleaned["encoding"] = _encoding(encoding)
     for name in _TEXT_OPTIONS:
         if value := str(options.get(name) or ""):
-            cleaned[name] = _one_character(name, value)
+            cleaned[name] = _character(name, value)
     if header_line := options.get("header_line"):
         cleaned["header_line"] = _line_number(header_line)
     return cleaned
@@ -30,14 +30,16 @@ def _encoding(name: str) -> str:
     try:
         info = codecs.lookup(name)
         # Codecs such as base64 or rot13 are no text encodings; decoding with them tells.
-        b"".decode(info.name)
+        b"a".decode(info.name)
     except (LookupError, ValueError):
         raise UploadRefusedError("option-invalid", option="encoding") from None
     return info.name
 
 
-def _one_character(name: str, value: str) -> str:
-    value = _ESCAPED.get(value.lower(), value)
+def _character(name: str, value: str) -> str:
+    if name == "quotechar" and value.lower() == "none":
+        return ""
+    value = _NAMED.get(value.lower(), value)
     if len(value) != 1 or value in "\r\n\0":
         raise UploadRefusedError("option-invalid", option=name)
     return value

@@ -1,9 +1,14 @@
 """How far a run is: four phases, each with its part of one bar, written to the run at most twice a second."""
 
+import logging
 import time
+
+from django.db import OperationalError, connection
 
 from jobs.context import RunningJob
 from validations.models import Phase, ValidationRun
+
+logger = logging.getLogger(__name__)
 
 # Phase -> the percent at which it begins and ends.
 SPANS: dict[Phase, tuple[int, int]] = {
@@ -43,7 +48,12 @@ class ProgressReporter:
         first, last = SPANS[self._phase]
         part = min(done / total, 1.0) if total else 0.0
         percent = round(first + (last - first) * part)
-        ValidationRun.unscoped.filter(pk=self._run_id).update(
-            phase=self._phase, progress_percent=percent, rows_done=done, rows_total=total
-        )
+        try:
+            ValidationRun.unscoped.filter(pk=self._run_id).update(
+                phase=self._phase, progress_percent=percent, rows_done=done, rows_total=total
+            )
+        except OperationalError as error:
+            # A locked or absent database in passing costs a step of the bar, not the attempt.
+            logger.warning("progress was not written: %s", type(error).__name__)
+            connection.close()
         self._job.progress(percent, 100, self._phase.value)

@@ -9,8 +9,13 @@ from validations.options import clean_options
 
 
 def test_only_options_that_were_set_are_kept() -> None:
-    given = {"encoding": "Windows-1252", "delimiter": "tab", "quotechar": "", "header_line": "3"}
-    assert clean_options(given) == {"encoding": "cp1252", "delimiter": "\t", "header_line": 3}
+    given = {"encoding": "Windows-1252", "delimiter": "tab", "quotechar": "none", "header_line": "3"}
+    assert clean_options(given) == {
+        "encoding": "cp1252",
+        "delimiter": "\t",
+        "quotechar": "",
+        "header_line": 3,
+    }
 
 
 @pytest.mark.parametrize(

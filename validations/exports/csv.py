@@ -60,7 +60,7 @@ def _row(finding: Finding, language: str, severities: dict[str, str]) -> list[st
         texts.title(finding.code, language),
         safe_cell(finding.value),
         safe_cell(texts.message(finding.code, finding.params, language)),
-        safe_cell(finding.suggestion),
+        safe_cell(finding.suggestion or ""),
         amount,
     ]
 

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('field', models.CharField(blank=True, max_length=60)),
                 ('value', models.TextField(blank=True, verbose_name='value')),
                 ('params', models.JSONField(blank=True, default=dict)),
-                ('suggestion', models.TextField(blank=True, verbose_name='suggestion')),
+                ('suggestion', models.TextField(blank=True, null=True, verbose_name='suggestion')),
                 ('amount_cents', models.BigIntegerField(blank=True, null=True, verbose_name='amount at stake in cents')),
                 ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
                 ('result', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='validations.resultset')),
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('line', models.BigIntegerField(verbose_name='line')),
                 ('row', models.BigIntegerField(verbose_name='row')),
-                ('row_no', models.TextField(blank=True, verbose_name='number')),
+                ('row_no', models.BigIntegerField(blank=True, null=True, verbose_name='number')),
                 ('invoice_number', models.TextField(blank=True, verbose_name='invoice')),
                 ('record_id', models.TextField(blank=True, verbose_name='record id')),
                 ('service_date', models.DateField(blank=True, null=True, verbose_name='date of service')),
@@ -190,27 +190,27 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='finding',
-            index=models.Index(models.F('result'), models.F('code'), models.F('line'), models.F('id'), name='validations_finding_code'),
+            index=models.Index(fields=['result', 'code', 'line', 'id'], name='validations_finding_code'),
         ),
         migrations.AddIndex(
             model_name='finding',
-            index=models.Index(models.F('result'), models.F('line'), models.F('id'), name='validations_finding_line'),
+            index=models.Index(fields=['result', 'line', 'id'], name='validations_finding_line'),
         ),
         migrations.AddIndex(
             model_name='billingrecord',
-            index=models.Index(models.F('result'), models.F('row'), name='validations_record_row'),
+            index=models.Index(fields=['result', 'row'], name='validations_record_row'),
         ),
         migrations.AddIndex(
             model_name='validationrun',
-            index=models.Index(models.F('organization'), models.F('-created_at'), name='validations_run_newest'),
+            index=models.Index(fields=['organization', '-created_at'], name='validations_run_newest'),
         ),
         migrations.AddIndex(
             model_name='validationrun',
-            index=models.Index(models.F('organization'), models.F('status'), models.F('-created_at'), name='validations_run_status'),
+            index=models.Index(fields=['organization', 'status', '-created_at'], name='validations_run_status'),
         ),
         migrations.AddIndex(
             model_name='validationrun',
-            index=models.Index(models.F('organization'), models.F('sha256'), name='validations_run_content'),
+            index=models.Index(fields=['organization', 'sha256'], name='validations_run_content'),
         ),
         migrations.AddConstraint(
             model_name='validationrun',
