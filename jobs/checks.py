@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
 
 from jobs.declarations import TASKS, Declaration
 
@@ -54,9 +55,9 @@ def check_database(
     """What is wrong with a SQLite database that several processes write."""
     problems: list[CheckMessage] = []
     for alias in databases or ():
-        database = settings.DATABASES[alias]
-        is_sqlite = database["ENGINE"].endswith("sqlite3")
-        if is_sqlite and database.get("OPTIONS", {}).get("transaction_mode") != "IMMEDIATE":
+        database = connections[alias]
+        mode = database.settings_dict["OPTIONS"].get("transaction_mode")
+        if database.vendor == "sqlite" and mode != "IMMEDIATE":
             problems.append(
                 Error(
                     f"The SQLite database {alias!r} is not in transaction mode IMMEDIATE.",

@@ -42,8 +42,7 @@ class _Client:
             retry=Retry(NoBackoff(), 0),
             # Without these a new connection asks two questions more, each with a time-out of its own.
             protocol=2,
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
         )
         self.silent_until = 0.0
 
@@ -55,6 +54,11 @@ def _client_for(url: str, timeout_seconds: float) -> _Client:
 
 def _client() -> _Client:
     return _client_for(settings.REDIS_URL, settings.REDIS_TIMEOUT_SECONDS)
+
+
+def forget_clients() -> None:
+    """Close this process's clients; the next call makes new ones and asks Redis again."""
+    _client_for.cache_clear()
 
 
 def connection() -> Redis:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -426,4 +425,4 @@ def _close_attempt(job: Job, outcome: AttemptOutcome, record: Record) -> None:
 def _announce(job_ids: Iterable[UUID]) -> None:
     topics = [f"job:{job_id}" for job_id in job_ids]
     if topics:
-        transaction.on_commit(partial(live.publish, *topics), robust=True)
+        transaction.on_commit(lambda: live.publish(*topics), robust=True)

@@ -10,7 +10,6 @@ send_mail.enqueue(mail_id=mail.pk)
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -73,7 +72,7 @@ class Task:
     def _enqueue(self, arguments: dict[str, Any]) -> Job:
         job = lifecycle.create(self._row(arguments), delay=self.delay)
         if job.status == "queued":
-            transaction.on_commit(partial(_send, self.declaration, job), robust=True)
+            transaction.on_commit(lambda: _send(self.declaration, job), robust=True)
         return job
 
     def _enqueue_once(self, arguments: dict[str, Any]) -> Job:

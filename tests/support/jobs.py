@@ -9,7 +9,7 @@ from jobs.tasks import Task
 
 
 def enqueued(task: Task, **arguments: Any) -> list[Job]:
-    """The waiting jobs of the task that have these arguments among theirs, in the order of their enqueueing."""
+    """The waiting jobs of the task that have these arguments among theirs, the oldest first."""
     jobs = Job.objects.filter(task=task.name, status__in=WAITING_STATUSES).order_by("created_at")
     return [job for job in jobs if arguments.items() <= job.arguments.items()]
 
@@ -30,8 +30,8 @@ def drain(*, raising: bool = True, limit: int = 1000) -> list[Outcome]:
 
     A job that waits for a back-off or a delay stays where it is.
 
-    Raises: what a task raised, once its job is settled, unless `raising` is false; AssertionError when there is no
-    end to the jobs.
+    Raises: what a task raised, once its job is settled, unless `raising` is false; AssertionError when there is
+    no end to the jobs.
     """
     outcomes: list[Outcome] = []
     while job := _next_due():

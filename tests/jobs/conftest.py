@@ -1,0 +1,39 @@
+"""Fixtures of the platform's tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import dispatch
+from jobs.lifecycle import Seat
+from tests.support.processes import RedisServer, free_port, redis_server
+
+
+@pytest.fixture
+def seat() -> Seat:
+    """Somebody who runs attempts."""
+    return Seat(worker="worker-1", host="here", pid=1)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, settings: Any) -> Iterator[RedisServer]:
+    """A Redis server of this test alone, which the site uses."""
+    with redis_server(tmp_path / "redis") as server:
+        settings.REDIS_URL = server.url
+        yield server
+
+
+@pytest.fixture
+def no_redis(settings: Any) -> None:
+    """A site whose Redis refuses connections."""
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+
+
+@pytest.fixture(autouse=True)
+def fresh_clients() -> Iterator[None]:
+    """No client of an earlier test, nor its memory of a failure."""
+    dispatch.forget_clients()
+    yield
+    dispatch.forget_clients()

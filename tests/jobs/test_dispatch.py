@@ -1,0 +1,105 @@
+"""Sending ids to Redis, whatever state it is in."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jobs import dispatch
+from jobs.models import Job, JobStatus
+from tests.support.probe import tasks
+from tests.support.processes import RedisServer, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def mute_redis(settings: Any) -> Iterator[None]:
+    """A server that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        yield
+
+
+def test_x06_an_enqueue_takes_under_a_second_when_redis_refuses(no_redis: None) -> None:
+    began = time.monotonic()
+    job = tasks.empty.enqueue()
+    assert time.monotonic() - began < 1.0
+    assert Job.objects.get(pk=job.pk).status == JobStatus.HELD
+
+
+def test_x07_an_enqueue_takes_under_a_second_when_redis_is_mute(mute_redis: None) -> None:
+    began = time.monotonic()
+    job = tasks.empty.enqueue()
+    assert time.monotonic() - began < 1.0
+    assert Job.objects.get(pk=job.pk).status == JobStatus.HELD
+
+
+def test_x07_an_enqueue_takes_under_a_second_when_redis_freezes(own_redis: RedisServer) -> None:
+    tasks.empty.enqueue()
+    own_redis.send(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        job = tasks.empty.enqueue()
+        assert time.monotonic() - began < 1.0
+    finally:
+        own_redis.send(signal.SIGCONT)
+    assert Job.objects.get(pk=job.pk).status == JobStatus.HELD
+
+
+def test_x07_many_jobs_of_one_request_wait_for_a_mute_redis_only_once(mute_redis: None) -> None:
+    began = time.monotonic()
+    for _ in range(20):
+        tasks.empty.enqueue()
+    assert time.monotonic() - began < 1.5
+    assert Job.objects.filter(status=JobStatus.HELD).count() == 20
+
+
+def test_x11_a_full_redis_holds_jobs_and_fails_no_caller(own_redis: RedisServer) -> None:
+    own_redis.client.config_set("maxmemory", "1")
+    job = tasks.empty.enqueue()
+    assert Job.objects.get(pk=job.pk).status == JobStatus.HELD
+
+
+def test_a_failure_is_forgotten_as_soon_as_redis_answers(own_redis: RedisServer) -> None:
+    own_redis.stop()
+    tasks.empty.enqueue()
+    own_redis.start()
+    assert dispatch.redis_answers()
+    job = tasks.empty.enqueue()
+    assert Job.objects.get(pk=job.pk).status == JobStatus.QUEUED
+
+
+def test_many_jobs_are_sent_in_order(own_redis: RedisServer) -> None:
+    jobs = [tasks.empty.enqueue() for _ in range(3)]
+    own_redis.client.flushall()
+    assert dispatch.push(jobs)
+    assert own_redis.client.lrange("rq:queue:critical", 0, -1) == [str(job.pk).encode() for job in jobs]
+
+
+def test_a_hint_that_redis_lost_is_noticed(own_redis: RedisServer) -> None:
+    kept, hash_gone, place_gone = (tasks.empty.enqueue() for _ in range(3))
+    own_redis.client.delete(f"rq:job:{hash_gone.pk}")
+    own_redis.client.lrem("rq:queue:critical", 0, str(place_gone.pk))
+    assert dispatch.missing([kept, hash_gone, place_gone]) == [hash_gone, place_gone]
+
+
+def test_only_one_of_several_askers_is_told_that_redis_is_empty(own_redis: RedisServer) -> None:
+    assert [dispatch.came_back_empty() for _ in range(3)] == [True, False, False]
+
+
+def test_the_hints_of_cancelled_jobs_are_taken_out(own_redis: RedisServer) -> None:
+    job = tasks.empty.enqueue()
+    dispatch.forget([job])
+    assert own_redis.client.llen("rq:queue:critical") == 0
+    assert not own_redis.client.exists(f"rq:job:{job.pk}")
+
+
+def test_an_absent_redis_forgets_nothing_and_says_nothing(settings: Any) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    job = tasks.empty.enqueue()
+    dispatch.forget([job])
+    assert Job.objects.filter(pk=job.pk).exists()

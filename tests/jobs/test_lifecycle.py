@@ -1,0 +1,169 @@
+"""The state machine: what may follow on what, who may write, and what is noted of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from jobs import lifecycle
+from jobs.errors import FencedError, IllegalTransitionError
+from jobs.lifecycle import LEGAL, Cause, Record, Seat
+from jobs.models import FINAL_STATUSES, Attempt, AttemptOutcome, Job, JobEvent, JobStatus
+from tests.support.probe import tasks
+
+pytestmark = pytest.mark.django_db
+
+S = JobStatus
+
+
+def new_job() -> Job:
+    return tasks.empty.enqueue()
+
+
+def running_job(seat: Seat) -> Job:
+    job = lifecycle.claim(new_job().pk, seat)
+    assert job
+    return job
+
+
+def timeline(job: Job) -> list[tuple[str, str, str]]:
+    return list(JobEvent.objects.filter(job=job).values_list("from_status", "to_status", "cause"))
+
+
+def test_a_new_job_is_queued_and_its_timeline_begins() -> None:
+    job = new_job()
+    assert job.status == S.QUEUED
+    assert timeline(job) == [("", "queued", "enqueued")]
+
+
+def test_every_status_has_its_legal_moves_listed() -> None:
+    assert set(LEGAL) == set(JobStatus)
+
+
+def test_nothing_follows_on_success() -> None:
+    assert not LEGAL[S.SUCCEEDED]
+
+
+@pytest.mark.parametrize("status", sorted(set(JobStatus) - FINAL_STATUSES))
+def test_every_job_that_has_not_ended_can_be_cancelled(status: JobStatus) -> None:
+    assert S.CANCELLED in LEGAL[status]
+
+
+def test_a_move_that_is_not_listed_is_refused() -> None:
+    job = new_job()
+    with pytest.raises(IllegalTransitionError):
+        lifecycle.restart(Job.objects.filter(pk=job.pk), S.QUEUED, more_attempts=1)
+
+
+def test_a_claim_starts_an_attempt_with_a_lease_and_a_new_fence(seat: Seat) -> None:
+    job = running_job(seat)
+    assert (job.status, job.attempt, job.fence, job.worker) == (S.RUNNING, 1, 1, "worker-1")
+    assert job.lease_until
+    assert job.started_at
+    assert timedelta(seconds=25) < job.lease_until - job.started_at < timedelta(seconds=31)
+    attempt = Attempt.objects.get(job=job)
+    assert (attempt.number, attempt.fence, attempt.outcome) == (1, 1, AttemptOutcome.RUNNING)
+
+
+def test_x16_of_many_claims_of_one_job_only_the_first_succeeds(seat: Seat) -> None:
+    job = new_job()
+    claims = [lifecycle.claim(job.pk, seat) for _ in range(20)]
+    assert [claim is not None for claim in claims] == [True] + [False] * 19
+    assert Attempt.objects.filter(job=job).count() == 1
+
+
+def test_a_scheduled_job_cannot_be_claimed_before_its_time(seat: Seat) -> None:
+    job = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    assert lifecycle.claim(job.pk, seat) is None
+
+
+def test_success_closes_the_attempt_and_the_job(seat: Seat) -> None:
+    job = lifecycle.succeed(running_job(seat), Record(cpu_seconds=1.5), result={"rows": 3})
+    assert (job.status, job.result, job.lease_until) == (S.SUCCEEDED, {"rows": 3}, None)
+    assert job.finished_at
+    attempt = Attempt.objects.get(job=job)
+    assert (attempt.outcome, attempt.cpu_seconds) == (AttemptOutcome.SUCCEEDED, 1.5)
+    assert attempt.ended_at
+    assert timeline(job)[1:] == [("queued", "running", "claimed"), ("running", "succeeded", "returned")]
+
+
+def test_an_attempt_that_lost_its_job_can_settle_nothing(seat: Seat) -> None:
+    late = running_job(seat)
+    lifecycle.retry_later(late, Record(), Cause.LEASE_OVER, timedelta(0))
+    lifecycle.release(Job.objects.filter(pk=late.pk), S.RETRYING, Cause.DUE)
+    lifecycle.claim(late.pk, seat)
+    for settle in (
+        lambda: lifecycle.succeed(late, Record()),
+        lambda: lifecycle.end_cancelled(late, Record()),
+    ):
+        with pytest.raises(FencedError):
+            settle()
+    assert Job.objects.get(pk=late.pk).status == S.RUNNING
+
+
+def test_progress_of_an_attempt_that_lost_its_job_is_refused(seat: Seat) -> None:
+    job = running_job(seat)
+    lifecycle.hand_back(job, Record())
+    with pytest.raises(FencedError):
+        lifecycle.report_progress(job.pk, job.fence, {"progress_done": 1})
+
+
+def test_a_lease_is_renewed_only_for_its_holder(seat: Seat) -> None:
+    job = running_job(seat)
+    assert lifecycle.renew(job.pk, job.fence) is not None
+    assert lifecycle.renew(job.pk, job.fence + 1) is None
+
+
+def test_a_job_that_is_handed_back_has_lost_no_attempt(seat: Seat) -> None:
+    job = lifecycle.hand_back(running_job(seat), Record())
+    assert (job.status, job.attempt, job.sent_at) == (S.QUEUED, 0, None)
+    assert Attempt.objects.get(job=job).outcome == AttemptOutcome.HANDED_BACK
+
+
+def test_a_postponed_job_has_lost_no_attempt(seat: Seat) -> None:
+    job = lifecycle.postpone(running_job(seat), Record(), timedelta(minutes=5))
+    assert (job.status, job.attempt) == (S.SCHEDULED, 0)
+    assert job.due_at > job.created_at + timedelta(minutes=4)
+
+
+def test_a_job_that_would_go_on_although_it_is_to_be_cancelled_is_cancelled(seat: Seat) -> None:
+    job = running_job(seat)
+    lifecycle.ask_to_cancel(Job.objects.filter(pk=job.pk))
+    ended = lifecycle.retry_later(job, Record(), Cause.RAISED, timedelta(0))
+    assert ended.status == S.CANCELLED
+    assert timeline(job)[-2:] == [
+        ("running", "running", "cancel_asked"),
+        ("running", "cancelled", "cancelled"),
+    ]
+
+
+def test_a_job_that_ended_well_although_it_was_to_be_cancelled_has_succeeded(seat: Seat) -> None:
+    job = running_job(seat)
+    lifecycle.ask_to_cancel(Job.objects.filter(pk=job.pk))
+    assert lifecycle.succeed(job, Record()).status == S.SUCCEEDED
+
+
+def test_a_lost_attempt_says_so(seat: Seat) -> None:
+    job = lifecycle.retry_later(running_job(seat), Record(), Cause.LEASE_OVER, timedelta(0))
+    assert (job.status, job.attempt) == (S.RETRYING, 1)
+    assert Attempt.objects.get(job=job).outcome == AttemptOutcome.LOST
+
+
+def test_a_job_that_is_tried_again_forgets_the_error_once_it_succeeds(seat: Seat) -> None:
+    job = lifecycle.retry_later(
+        running_job(seat),
+        Record(error_class="ValueError", error_message="ValueError"),
+        Cause.RAISED,
+        timedelta(0),
+    )
+    assert job.error_class == "ValueError"
+    lifecycle.release(Job.objects.filter(pk=job.pk), S.RETRYING, Cause.DUE)
+    again = lifecycle.claim(job.pk, seat)
+    assert again
+    assert lifecycle.succeed(again, Record()).error_class == ""
+
+
+def test_the_wait_counts_from_when_the_job_was_due(seat: Seat) -> None:
+    job = running_job(seat)
+    Job.objects.filter(pk=job.pk).update(status=S.QUEUED, due_at=job.due_at - timedelta(seconds=10))
+    lifecycle.claim(job.pk, seat)
+    assert 10_000 <= Attempt.objects.latest("fence").wait_ms < 12_000

@@ -1,0 +1,124 @@
+"""What people can do with jobs."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from jobs import lifecycle, services
+from jobs.errors import IllegalTransitionError
+from jobs.lifecycle import Seat
+from jobs.models import Attempt, Job, JobEvent, JobStatus
+from tests.support.jobs import drain
+from tests.support.probe import tasks
+from tests.support.processes import RedisServer
+
+pytestmark = pytest.mark.django_db
+
+S = JobStatus
+
+
+def status_of(job: Job) -> str:
+    return Job.objects.get(pk=job.pk).status
+
+
+def failed_job() -> Job:
+    job = tasks.refuse.enqueue()
+    drain(raising=False)
+    return job
+
+
+def test_a_waiting_job_is_cancelled_at_once() -> None:
+    job = tasks.empty.enqueue()
+    assert services.cancel_job(job=job, by=None)
+    assert status_of(job) == S.CANCELLED
+
+
+def test_a_cancelled_job_is_not_run(seat: Seat) -> None:
+    job = tasks.empty.enqueue()
+    services.cancel_job(job=job, by=None)
+    assert lifecycle.claim(job.pk, seat) is None
+
+
+def test_a_running_job_is_asked_to_stop_and_only_once(seat: Seat) -> None:
+    job = tasks.empty.enqueue()
+    lifecycle.claim(job.pk, seat)
+    assert services.cancel_job(job=job, by=None)
+    assert not services.cancel_job(job=job, by=None)
+    assert status_of(job) == S.RUNNING
+
+
+def test_cancelling_a_finished_job_changes_nothing() -> None:
+    job = failed_job()
+    assert not services.cancel_job(job=job, by=None)
+    assert status_of(job) == S.FAILED
+
+
+def test_the_timeline_says_who_cancelled() -> None:
+    user = get_user_model().objects.create(email="staff@example.test")
+    job = tasks.empty.enqueue()
+    services.cancel_job(job=job, by=user)
+    assert JobEvent.objects.get(job=job, to_status=S.CANCELLED).by_id == user.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancelled_job_leaves_redis(own_redis: RedisServer) -> None:
+    job = tasks.empty.enqueue()
+    services.cancel_job(job=job, by=None)
+    assert own_redis.client.llen("rq:queue:critical") == 0
+
+
+def test_a_failed_job_is_queued_again_with_its_history() -> None:
+    job = failed_job()
+    assert services.retry_job(job=job, by=None)
+    job.refresh_from_db()
+    assert (job.status, job.error_code, job.finished_at, job.sent_at) == (S.QUEUED, "", None, None)
+    assert job.max_attempts == job.attempt + 5
+    assert Attempt.objects.filter(job=job).count() == 1
+
+
+def test_a_cancelled_job_can_be_retried_and_runs(tmp_path: Path) -> None:
+    job = tasks.note.enqueue(path=str(tmp_path / "out"))
+    services.cancel_job(job=job, by=None)
+    services.retry_job(job=job, by=None)
+    drain()
+    assert status_of(job) == S.SUCCEEDED
+
+
+def test_a_job_that_succeeded_cannot_be_retried() -> None:
+    job = tasks.empty.enqueue()
+    drain()
+    with pytest.raises(IllegalTransitionError):
+        services.retry_job(job=job, by=None)
+
+
+def test_a_job_that_goes_on_cannot_be_retried(seat: Seat) -> None:
+    job = tasks.empty.enqueue()
+    lifecycle.claim(job.pk, seat)
+    with pytest.raises(IllegalTransitionError):
+        services.retry_job(job=job, by=None)
+
+
+def test_a_job_whose_key_is_taken_by_now_cannot_be_retried() -> None:
+    keyed = tasks.refuse.using(idempotency_key="k")
+    job = keyed.enqueue()
+    drain(raising=False)
+    keyed.enqueue()
+    with pytest.raises(IllegalTransitionError, match="same key"):
+        services.retry_job(job=job, by=None)
+
+
+def test_a_delayed_job_can_be_started_early() -> None:
+    job = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    assert services.run_now(job=job, by=None)
+    assert status_of(job) == S.QUEUED
+
+
+def test_starting_a_queued_job_early_changes_nothing() -> None:
+    assert not services.run_now(job=tasks.empty.enqueue(), by=None)
+
+
+def test_a_job_that_has_ended_cannot_be_started_early() -> None:
+    with pytest.raises(IllegalTransitionError):
+        services.run_now(job=failed_job(), by=None)

@@ -1,0 +1,83 @@
+"""What other apps are told, and what their errors can do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+
+from jobs import services
+from jobs.models import Job, JobEvent, JobStatus
+from jobs.signals import SettlingSignal, job_finished, job_retrying, job_started
+from tests.support.jobs import drain
+from tests.support.probe import tasks
+
+pytestmark = pytest.mark.django_db
+
+Heard = list[tuple[str, str]]
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    """The signals that were sent, each with the status of its job."""
+    said: Heard = []
+    signals: dict[str, SettlingSignal] = {
+        "started": job_started,
+        "retrying": job_retrying,
+        "finished": job_finished,
+    }
+    listeners = {name: _listener(name, said) for name in signals}
+    for name, signal in signals.items():
+        signal.connect(listeners[name], sender=Job)
+    yield said
+    for name, signal in signals.items():
+        signal.disconnect(listeners[name], sender=Job)
+
+
+def _listener(name: str, said: Heard) -> Any:
+    def listen(job: Job, **_: Any) -> None:
+        said.append((name, job.status))
+
+    return listen
+
+
+def test_a_job_that_runs_well_starts_and_finishes(heard: Heard) -> None:
+    tasks.empty.enqueue()
+    drain()
+    assert heard == [("started", "running"), ("finished", "succeeded")]
+
+
+def test_a_failing_attempt_is_announced_as_retrying(heard: Heard, tmp_path: Any) -> None:
+    tasks.fail_until.enqueue(path=str(tmp_path / "out"), attempt=9)
+    drain(raising=False)
+    assert heard == [("started", "running"), ("retrying", "retrying")]
+
+
+def test_a_failed_job_finishes_once(heard: Heard) -> None:
+    tasks.refuse.enqueue()
+    drain(raising=False)
+    assert heard == [("started", "running"), ("finished", "failed")]
+
+
+def test_a_cancelled_job_finishes(heard: Heard) -> None:
+    services.cancel_job(job=tasks.empty.enqueue(), by=None)
+    assert heard == [("finished", "cancelled")]
+
+
+def test_an_error_of_a_receiver_fails_no_job_and_takes_back_only_its_own_writes(
+    heard: Heard, caplog: Any
+) -> None:
+    def break_something(job: Job, **_: Any) -> None:
+        JobEvent.objects.filter(job=job).delete()
+        raise IntegrityError("TREMBLAY")
+
+    job_finished.connect(break_something, sender=Job)
+    try:
+        job = tasks.empty.enqueue()
+        drain()
+    finally:
+        job_finished.disconnect(break_something, sender=Job)
+    assert Job.objects.get(pk=job.pk).status == JobStatus.SUCCEEDED
+    assert JobEvent.objects.filter(job=job).count() == 3
+    assert "break_something" in caplog.text
+    assert "TREMBLAY" not in caplog.text

@@ -1,0 +1,161 @@
+"""What a dispatcher does: send, release, rescue."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from jobs import dispatch, lifecycle, upkeep
+from jobs.lifecycle import Cause, Record, Seat
+from jobs.models import Attempt, AttemptOutcome, Job, JobStatus
+from jobs.upkeep import Dispatcher
+from tests.support.probe import tasks
+from tests.support.processes import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+S = JobStatus
+
+
+def status_of(job: Job) -> str:
+    return Job.objects.get(pk=job.pk).status
+
+
+def hints(redis: RedisServer) -> list[str]:
+    return [raw.decode() for raw in redis.client.lrange("rq:queue:critical", 0, -1)]
+
+
+def running(seat: Seat, job: Job) -> Job:
+    row = lifecycle.claim(job.pk, seat)
+    assert row
+    return row
+
+
+def let_the_lease_run_out(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(seconds=1))
+
+
+def test_a_delayed_job_is_sent_when_its_time_has_come(own_redis: RedisServer) -> None:
+    job = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    dispatcher = Dispatcher()
+    dispatcher.tick()
+    assert (status_of(job), hints(own_redis)) == (S.SCHEDULED, [])
+    Job.objects.filter(pk=job.pk).update(due_at=Now())
+    dispatcher.tick()
+    assert (status_of(job), hints(own_redis)) == (S.QUEUED, [str(job.pk)])
+
+
+def test_x06_a_held_job_is_sent_when_redis_is_back(own_redis: RedisServer) -> None:
+    own_redis.stop()
+    job = tasks.empty.enqueue()
+    dispatcher = Dispatcher()
+    dispatcher.tick()
+    assert status_of(job) == S.HELD
+    own_redis.start()
+    dispatcher.tick()
+    assert (status_of(job), hints(own_redis)) == (S.QUEUED, [str(job.pk)])
+
+
+def test_an_unsent_job_is_shown_as_held_while_redis_is_away(no_redis: None) -> None:
+    job = tasks.empty.enqueue()
+    lifecycle.release(Job.objects.filter(pk=job.pk), S.HELD, Cause.REDIS_BACK)
+    Dispatcher().tick()
+    assert status_of(job) == S.HELD
+
+
+def test_two_dispatchers_send_a_job_once(own_redis: RedisServer) -> None:
+    job = tasks.empty.enqueue()
+    own_redis.client.delete("rq:queue:critical")
+    Job.objects.filter(pk=job.pk).update(sent_at=None)
+    assert [Dispatcher().tick(), Dispatcher().tick()] == [1, 0]
+    assert hints(own_redis) == [str(job.pk)]
+
+
+def test_x09_everything_is_sent_again_when_redis_comes_back_empty(own_redis: RedisServer) -> None:
+    jobs = [tasks.empty.enqueue() for _ in range(3)]
+    dispatcher = Dispatcher()
+    dispatcher.tick()
+    own_redis.client.flushall()
+    assert dispatcher.tick() == 3
+    assert hints(own_redis) == [str(job.pk) for job in jobs]
+
+
+def test_x09_a_hint_that_was_deleted_by_hand_is_sent_again(own_redis: RedisServer) -> None:
+    lost, kept = tasks.empty.enqueue(), tasks.empty.enqueue()
+    dispatcher = Dispatcher()
+    dispatcher.tick()
+    own_redis.client.lrem("rq:queue:critical", 0, str(lost.pk))
+    Job.objects.update(sent_at=Now() - upkeep.check_interval())
+    sent = [dispatcher.tick() for _ in range(upkeep.TICKS_BETWEEN_CHECKS)]
+    assert sum(sent) == 1
+    assert sorted(hints(own_redis)) == sorted([str(lost.pk), str(kept.pk)])
+
+
+def test_a_long_queue_is_not_sent_again_and_again(own_redis: RedisServer) -> None:
+    for _ in range(20):
+        tasks.empty.enqueue()
+    dispatcher = Dispatcher()
+    for _ in range(3 * upkeep.TICKS_BETWEEN_CHECKS):
+        Job.objects.update(sent_at=Now() - timedelta(minutes=10))
+        dispatcher.tick()
+    assert len(hints(own_redis)) == 20
+
+
+def test_x02_a_job_whose_lease_ran_out_gets_another_attempt(own_redis: RedisServer, seat: Seat) -> None:
+    job = running(seat, tasks.empty.enqueue())
+    own_redis.client.flushall()
+    let_the_lease_run_out(job)
+    Dispatcher().tick()
+    assert (status_of(job), hints(own_redis)) == (S.QUEUED, [str(job.pk)])
+    assert Attempt.objects.get(job=job).outcome == AttemptOutcome.LOST
+
+
+def test_a_healthy_job_is_not_rescued(seat: Seat, no_redis: None) -> None:
+    job = running(seat, _queued())
+    assert upkeep.rescue_stalled() == 0
+    assert status_of(job) == S.RUNNING
+
+
+def test_x21_a_job_that_is_lost_every_time_fails_as_interrupted(seat: Seat, no_redis: None) -> None:
+    job = running(seat, _queued())
+    Job.objects.filter(pk=job.pk).update(max_attempts=1)
+    let_the_lease_run_out(job)
+    upkeep.rescue_stalled()
+    failed = Job.objects.get(pk=job.pk)
+    assert (failed.status, failed.error_code) == (S.FAILED, "interrupted")
+
+
+def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(seat: Seat, no_redis: None) -> None:
+    job = running(seat, _queued())
+    lifecycle.ask_to_cancel(Job.objects.filter(pk=job.pk))
+    let_the_lease_run_out(job)
+    upkeep.rescue_stalled()
+    assert status_of(job) == S.CANCELLED
+
+
+def test_x05_the_writes_of_a_frozen_worker_that_wakes_late_change_nothing(seat: Seat, no_redis: None) -> None:
+    late = running(seat, _queued())
+    let_the_lease_run_out(late)
+    upkeep.rescue_stalled()
+    upkeep.release_due()
+    running(Seat("worker-2", "there", 2), late)
+    with pytest.raises(lifecycle.FencedError):
+        lifecycle.succeed(late, Record(), result={"from": "the late one"})
+    assert Job.objects.get(pk=late.pk).result is None
+
+
+def test_more_jobs_than_a_batch_are_sent_in_one_tick(own_redis: RedisServer) -> None:
+    dispatch.came_back_empty()
+    rows = [Job(task="probe.empty", queue="critical", timeout_seconds=9, max_attempts=1) for _ in range(1200)]
+    for row in rows:
+        row.created_at = row.due_at = Now()
+    Job.objects.bulk_create(rows)
+    assert Dispatcher().tick() == 1200
+    assert len(hints(own_redis)) == 1200
+
+
+def _queued() -> Job:
+    """A queued job that no hint stands for."""
+    job = tasks.empty.enqueue()
+    Job.objects.filter(pk=job.pk).update(status=S.QUEUED)
+    return job
