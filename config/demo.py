@@ -3,169 +3,107 @@
 Everything goes over HTTP as a browser would do it; nothing is called inside the site.
 """
 
-import http.client
 import json
-import secrets
+import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from http.cookiejar import CookieJar
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-# The first start compiles, migrates and warms caches.
-START_SECONDS = 60.0
+from django.urls import reverse
+from django.utils import timezone
+
+from config.terminal import bar, redraw, table
+from config.visitor import Visitor
+from organizations.demo import CLINIC, PEOPLE
+from validations.engine.sample import write_sample
+
+ROWS = 3000
+ERROR_RATE = 0.02
+# Any seed will do; a fixed one makes every demo the same.
+SEED = 20
 # The sample takes seconds; a machine that is busy gets its time too.
 RUN_SECONDS = 180.0
 _POLL_SECONDS = 0.1
-_REQUEST_SECONDS = 30.0
-ENDED = ("completed", "failed", "cancelled")
+_ENDED = ("completed", "failed", "cancelled")
 
 
 class DemoError(Exception):
     """The demo did not go as it should; the message says where it stopped."""
 
 
-@dataclass(slots=True)
-class Form:
-    """A form of a page: where it goes and what it would send untouched."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One visit with the sample; what happens is written to `out`."""
 
-    action: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    file_fields: list[str] = field(default_factory=list)
+    address: str
+    password: str
+    out: TextIO
 
+    def tell(self) -> None:
+        """Send the sample and show what comes of it.
 
-class _FormReader(HTMLParser):
-    """Collects the forms of a page with the values that their fields begin with."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.forms: list[Form] = []
-        self._select = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a form, a field, or the option with which a list begins."""
-        values = {name: value or "" for name, value in attrs}
-        name = values.get("name", "")
-        if tag == "form":
-            self.forms.append(Form(action=values.get("action", "")))
-        elif self.forms and tag == "input" and name:
-            self._take_input(self.forms[-1], name, values)
-        elif self.forms and tag == "select":
-            self._select = name
-        elif tag == "option" and self._select:
-            self._take_option(self.forms[-1], values)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Note the end of a list."""
-        if tag == "select":
-            self._select = ""
-
-    def _take_option(self, form: Form, values: dict[str, str]) -> None:
-        if "selected" in values or self._select not in form.fields:
-            form.fields[self._select] = values.get("value", "")
-
-    @staticmethod
-    def _take_input(form: Form, name: str, values: dict[str, str]) -> None:
-        kind = values.get("type", "text")
-        if kind == "file":
-            form.file_fields.append(name)
-        elif kind not in ("checkbox", "radio", "submit", "button") or "checked" in values:
-            form.fields[name] = values.get("value", "")
-
-
-def forms_of(page: str) -> list[Form]:
-    """The forms of the page, in its order."""
-    reader = _FormReader()
-    reader.feed(page)
-    return reader.forms
-
-
-class Visitor:
-    """Somebody with a browser: keeps cookies, follows redirects, fills in forms."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-
-    def get(self, path: str) -> str:
-        """The page's text.
-
-        Raises: DemoError, when the site does not answer or answers with an error.
+        Raises: DemoError, when the findings are not the planted errors; VisitError, when the site fails on the way.
         """
-        return self._open(urllib.request.Request(self._absolute(path)))[1]  # noqa: S310 -- http, to our own site
+        visitor = Visitor(self.address)
+        visitor.wait_until_open(reverse("organizations:sign-in"))
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "facturation-demo.csv"
+            truth = write_sample(file, ROWS, ERROR_RATE, SEED, today=timezone.localdate())
+            self._say(
+                f"Sample: {ROWS} lines, {file.stat().st_size // 1024} KiB, {ERROR_RATE:.0%} with errors."
+            )
+            sign_in(visitor, PEOPLE[0].email, self.password)
+            page = send_file(visitor, reverse("validations:upload", args=[CLINIC[1]]), file)
+        self._say(f"Sent through the form by {PEOPLE[0].email}: {self.address}{page}")
+        run = self._follow(visitor, page.rstrip("/").rpartition("/")[2])
+        self._compare(found_by_code(run), Counter(planted.code for planted in truth.planted))
 
-    def submit(
-        self, path: str, chosen: dict[str, str], files: dict[str, tuple[str, bytes]] | None = None
-    ) -> tuple[str, str]:
-        """The address and text of the page that follows the form on that page with these fields.
+    def _follow(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
+        """The completed run; its progress is drawn while it moves.
 
-        Raises: DemoError, when the page has no such form or the site refuses it.
+        Raises: DemoError, when it does not end in time or could not be processed.
         """
-        wanted = {*chosen, *(files or {})}
-        for form in forms_of(self.get(path)):
-            if wanted <= {*form.fields, *form.file_fields}:
-                break
-        else:
-            raise DemoError(f"The page {path} has no form with the fields {', '.join(sorted(wanted))}.")
-        body, content_type = multipart(form.fields | chosen, files or {})
-        target = urllib.parse.urljoin(self._absolute(path), form.action or path)
-        headers = {"Content-Type": content_type, "Referer": self._absolute(path)}
-        return self._open(urllib.request.Request(target, body, headers))  # noqa: S310 -- http, to our own site
+        drawn = ""
+        for run in states(visitor, run_id):
+            line = f"  {bar(run['progress']['percent'], 100)}  {_where(run)}"
+            if line != drawn:
+                redraw(self.out, line)
+            drawn = line
+        self.out.write("\n")
+        if run["status"] != "completed":
+            reason = (run["error"] or {}).get("message", "")
+            raise DemoError(f"The run is {run['status']}. {reason}")
+        return run
 
-    def wait_until_open(self, path: str, seconds: float = START_SECONDS) -> None:
-        """Return as soon as the site answers.
+    def _compare(self, found: Mapping[str, int], planted: Mapping[str, int]) -> None:
+        """Show both beside each other.
 
-        Raises: DemoError, when it does not in that time.
+        Raises: DemoError, when they differ.
         """
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                self.get(path)
-            except DemoError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_POLL_SECONDS)
-            else:
-                return
+        codes = sorted({*found, *planted})
+        rows = [(code, str(found.get(code, 0)), str(planted.get(code, 0))) for code in codes]
+        total = ("all", str(sum(found.values())), str(sum(planted.values())))
+        self._say("\n" + table(("rule", "found", "planted"), [*rows, total]) + "\n")
+        wrong = [code for code in codes if found.get(code, 0) != planted.get(code, 0)]
+        if wrong:
+            raise DemoError(f"Found and planted differ for: {', '.join(wrong)}.")
+        self._say("Every planted error was found, and nothing else.")
 
-    def _absolute(self, path: str) -> str:
-        return urllib.parse.urljoin(self.address, path)
-
-    def _open(self, request: urllib.request.Request) -> tuple[str, str]:
-        try:
-            with self._opener.open(request, timeout=_REQUEST_SECONDS) as answer:
-                return answer.geturl(), answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                raise DemoError(f"{request.full_url} answered {error.code} {error.reason}.") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise DemoError(f"{request.full_url} does not answer: {error}.") from error
+    def _say(self, text: str) -> None:
+        self.out.write(f"{text}\n")
+        self.out.flush()
 
 
-def multipart(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> tuple[bytes, str]:
-    """The body that a browser sends for these fields and files (name, content), and its content type."""
-    boundary = secrets.token_hex(16)
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    for name, (file_name, content) in files.items():
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n'
-        parts += [f"{head}Content-Type: text/csv\r\n\r\n".encode(), content, b"\r\n"]
-    return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
-
-
-def sign_in(visitor: Visitor, path: str, email: str, password: str) -> None:
+def sign_in(visitor: Visitor, email: str, password: str) -> None:
     """Sign the visitor in.
 
     Raises: DemoError, when the site does not let them in.
     """
+    path = reverse("organizations:sign-in")
     address, _page = visitor.submit(path, {"username": email, "password": password})
     if urllib.parse.urlsplit(address).path == path:
         raise DemoError(f"The site does not let {email} in.")
@@ -174,47 +112,36 @@ def sign_in(visitor: Visitor, path: str, email: str, password: str) -> None:
 def send_file(visitor: Visitor, path: str, file: Path) -> str:
     """The path of the run's page, to which the form leads.
 
-    Raises: DemoError, when the site refuses the file.
+    Raises: VisitError, when the site refuses the file.
     """
-    address, page = visitor.submit(path, {}, {"files": (file.name, file.read_bytes())})
-    run_path = urllib.parse.urlsplit(address).path
-    if run_path == path:
-        reason = " ".join(_text_of_problems(page)) or "no reason given"
-        raise DemoError(f"The site refused the file: {reason}")
-    return run_path
+    address, _page = visitor.submit(path, {}, {"files": (file.name, file.read_bytes())})
+    return urllib.parse.urlsplit(address).path
 
 
-def _text_of_problems(page: str) -> Iterator[str]:
-    """What an error summary on the page says."""
-    inside = page.partition('role="alert"')[2][:2000]
-    for piece in inside.split("<")[1:]:
-        text = piece.partition(">")[2].strip()
-        if text:
-            yield text
-
-
-def follow(
-    visitor: Visitor, api_path: str, show: Callable[[dict[str, Any]], None], seconds: float = RUN_SECONDS
-) -> dict[str, Any]:
-    """The run once it has ended; every state on the way is shown.
+def states(visitor: Visitor, run_id: str, seconds: float = RUN_SECONDS) -> Iterator[dict[str, Any]]:
+    """The run as the API tells it, again and again until it has ended.
 
     Raises: DemoError, when it takes longer than that.
     """
     deadline = time.monotonic() + seconds
     while True:
-        run: dict[str, Any] = json.loads(visitor.get(api_path))
-        show(run)
-        if run["status"] in ENDED:
-            return run
+        run: dict[str, Any] = json.loads(visitor.get(f"/api/validations/{run_id}"))
+        yield run
+        if run["status"] in _ENDED:
+            return
         if time.monotonic() > deadline:
             raise DemoError(f"After {seconds:.0f} s the run is still {run['status']}.")
         time.sleep(_POLL_SECONDS)
 
 
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Name the step that a failure came from."""
-    try:
-        yield
-    except DemoError as error:
-        raise DemoError(f"{what}: {error}") from error
+def found_by_code(run: Mapping[str, Any]) -> dict[str, int]:
+    """How many errors and warnings of each rule the run's summary names; what is only told is no mistake."""
+    return {line["code"]: line["count"] for line in run["summary"]["by_code"] if line["severity"] != "info"}
+
+
+def _where(run: Mapping[str, Any]) -> str:
+    """What the run is doing, in a few words."""
+    progress = run["progress"]
+    rows = f", {progress['rowsDone']} rows" if progress["rowsDone"] else ""
+    phase = f" ({progress['phase']})" if run["status"] == "processing" else ""
+    return f"{progress['percent']:3d} %  {run['status']}{phase}{rows}"

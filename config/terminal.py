@@ -1,7 +1,7 @@
 """What the commands draw in a terminal: prefixed output, a progress bar, a table."""
 
 import shutil
-import sys
+from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -26,20 +26,50 @@ def prefixed_lines(stream: TextIO) -> Write:
     return write
 
 
+class KeptLines:
+    """A writer that keeps the last lines to itself until it is opened."""
+
+    # Enough to see why something went wrong, not more than a screen.
+    KEPT = 40
+
+    def __init__(self, stream: TextIO) -> None:
+        self._pass_on = prefixed_lines(stream)
+        self._kept: deque[tuple[str, str]] = deque(maxlen=self.KEPT)
+        self._is_open = False
+
+    def write(self, name: str, line: str) -> None:
+        """Keep the line, or pass it on once opened."""
+        if self._is_open:
+            self._pass_on(name, line)
+        else:
+            self._kept.append((name, line))
+
+    def open(self) -> None:
+        """Pass on what comes from now; what was kept is forgotten."""
+        self._kept.clear()
+        self._is_open = True
+
+    def show_kept(self) -> None:
+        """Pass on what was kept, and all that comes."""
+        for name, line in list(self._kept):
+            self._pass_on(name, line)
+        self.open()
+
+
 def bar(done: int, total: int, *, width: int = 30) -> str:
     """A bar of fixed width; empty while the total is not known."""
     filled = width * min(done, total) // total if total > 0 else 0
     return _FULL * filled + _EMPTY * (width - filled)
 
 
-def redraw(line: str, *, last: bool = False) -> None:
-    """Draw the line over the one before it; where no person reads, only the last one is written."""
-    if sys.stdout.isatty():
+def redraw(stream: TextIO, line: str) -> None:
+    """Draw the line over the one before it; where no person reads, each on its own."""
+    if stream.isatty():
         columns = shutil.get_terminal_size().columns
-        sys.stdout.write(f"\r\033[K{line[: columns - 1]}" + ("\n" if last else ""))
-    elif last:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        stream.write(f"\r\033[K{line[: columns - 1]}")
+    else:
+        stream.write(f"{line}\n")
+    stream.flush()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

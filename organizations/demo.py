@@ -1,5 +1,6 @@
 """Two organizations and the people of the demo: every role, an outsider, and staff."""
 
+import secrets
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -31,6 +32,11 @@ PEOPLE = (
     DemoPerson("owner@boreale.example", "Ingrid Nadeau", Language.ENGLISH, AGENCY, Role.OWNER),
     DemoPerson("staff@bordereau.example", "Sacha Roy", Language.ENGLISH, None),
 )
+
+
+def new_password() -> str:
+    """A password that nobody can guess and anybody can type."""
+    return secrets.token_hex(6)
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po
 ROOT = Path(__file__).resolve().parent.parent
 # French puts a no-break space there; an ordinary one lets the mark fall to the next line.
 _ORDINARY_SPACE = re.compile(r" [;:?!»](?!\w)|« ")
+_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 # Markup and placeholders may hold such characters for other reasons.
 _NOT_TEXT = re.compile(r"<[^>]*>|%\(\w+\)[sd]|\{[^}]*\}|https?://\S+")
 
@@ -50,8 +51,17 @@ def faults(path: Path) -> Iterator[str]:
             yield f"not translated: {source!r}"
         else:
             yield from (f"{error}: {source!r}" for error in message.check(catalogue))
+            if not _placeholders_fit(message):
+                yield f"placeholders differ: {source!r}"
             if path.parts[-3] == "fr" and any(map(_has_ordinary_space, texts)):
                 yield f"ordinary space where French has a no-break one: {source!r}"
+
+
+def _placeholders_fit(message: Message) -> bool:
+    """Whether the translation has the source's placeholders; a plural form may leave the count out."""
+    wanted = set(_PLACEHOLDER.findall(" ".join(message.id) if message.pluralizable else singular(message)))
+    found = [set(_PLACEHOLDER.findall(text)) for text in translations(message)]
+    return all(one <= wanted if message.pluralizable else one == wanted for one in found)
 
 
 def _has_ordinary_space(text: str) -> bool:

@@ -2,11 +2,14 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from config.embedded_redis import EmbeddedRedisError
+from config.processes import Write
 from config.serving import ServingError, Site
 from config.terminal import prefixed_lines
 
@@ -22,25 +25,26 @@ class Command(BaseCommand):
 
     def handle(self, *_args: str, **options: Any) -> None:
         """Serve until told to stop."""
-        try:
-            site = Site(
-                host=options["host"],
-                port=options["port"],
-                workers=options["workers"],
-                write=prefixed_lines(sys.stdout),
-            )
-        except ServingError as error:
-            raise CommandError(str(error)) from error
-        try:
+        with starting(options, prefixed_lines(sys.stdout)) as site:
             site.prepare()
-            self.stdout.write(f"\n  Bordereau: {site.address}\n\n")
-            self.stdout.write("  Ctrl-C ends it. Demo people and a sample file: make demo\n\n")
+            self.stdout.write(f"\nBordereau: {site.address}   Administration: {site.address}/admin/\n")
+            self.stdout.write("Ctrl-C ends it. Demo people and a sample file: make demo\n")
             self.stdout.flush()
             site.serve()
-        except EmbeddedRedisError as error:
-            raise CommandError(str(error)) from error
-        finally:
-            site.close()
+
+
+@contextmanager
+def starting(options: Mapping[str, Any], write: Write) -> Iterator[Site]:
+    """A site by the command's options; its port and Redis are given back at the end.
+
+    Raises: CommandError, when this machine cannot run it; the message says what to do.
+    """
+    try:
+        site = Site(host=options["host"], port=options["port"], workers=options["workers"], write=write)
+        with closing(site):
+            yield site
+    except (ServingError, EmbeddedRedisError) as error:
+        raise CommandError(str(error)) from error
 
 
 def add_serving_arguments(parser: ArgumentParser) -> None:

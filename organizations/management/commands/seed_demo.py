@@ -1,12 +1,11 @@
 """`manage.py seed_demo`: the people of the demo, without the demo."""
 
-import secrets
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from organizations.demo import seed_demo
+from organizations.demo import new_password, seed_demo
 
 
 class Command(BaseCommand):
@@ -20,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: str, **options: Any) -> None:
         """Seed and tell."""
-        password = options["password"] or secrets.token_urlsafe(9)
+        password = options["password"] or new_password()
         for person in seed_demo(password):
             place = f"{person.role}, {person.organization[0]}" if person.organization else "staff of the site"
             self.stdout.write(f"{person.email:<28} {password}  {place}")
