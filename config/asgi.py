@@ -12,14 +12,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
+from urllib.parse import urlencode
 
 import django
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
@@ -39,7 +41,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # Large enough that handing it to a thread costs little beside it, small enough for hundreds of uploads.
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 512 * 1024
 # What is under way when a body is refused is read and dropped this long: a connection that is closed with
 # unread bytes is reset, and the sender would never see the answer.
 LINGER_SECONDS = 2.0
@@ -125,10 +127,15 @@ class Handler(ASGIHandler):
 
 
 def refusal_response(request: HttpRequest, refusal: BodyRefusedError) -> HttpResponse:
-    """JSON below /api/, the page `<status>.html` elsewhere, and plain text where that page is missing."""
+    """JSON below /api/; elsewhere the sign-in page or `<status>.html`, and plain text where that is missing."""
     if request.path_info.startswith("/api/"):
         content = {"code": refusal.code, "message": str(refusal.message)}
         return JsonResponse(content, status=refusal.status)
+    if isinstance(refusal, SignInFirstError):
+        address = (
+            f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.get_full_path()}, safe='/')}"
+        )
+        return HttpResponseRedirect(address)
     try:
         page = render_to_string(f"{refusal.status}.html", {"message": refusal.message}, request)
     except TemplateDoesNotExist:
@@ -166,8 +173,7 @@ class _Intake:
         else:
             pieces = self._pieces(limits.text_bytes, SignInFirstError)
         self._form = self._scope[_FORM] = IncomingForm(content_type, limits)
-        async for piece in pieces:
-            await self._on_disk(self._form.feed, piece)
+        await self._feed(self._form, pieces)
         self._form.finish()
 
     async def replay(self) -> Message:
@@ -181,6 +187,18 @@ class _Intake:
         """Remove the files that no view has stored."""
         if self._form is not None:
             await self._on_disk(self._form.close)
+
+    async def _feed(self, form: IncomingForm, pieces: AsyncIterator[bytes]) -> None:
+        """Write each piece while the next one arrives."""
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for piece in pieces:
+                if writing is not None:
+                    await writing
+                writing = self._on_disk(form.feed, piece)
+        finally:
+            if writing is not None:
+                await writing
 
     async def _pieces(self, limit_bytes: int, refusal: type[BodyRefusedError]) -> AsyncIterator[bytes]:
         """The body in pieces of about PIECE_BYTES, as long as it keeps to the limits of size and time."""
@@ -221,8 +239,8 @@ class _Intake:
         cookie = f"{settings.SESSION_COOKIE_NAME}="
         return b"authorization" in self._headers or cookie in self._headers.get(b"cookie", "")
 
-    async def _on_disk(self, call: Callable[..., None], *args: bytes) -> None:
-        await asyncio.get_running_loop().run_in_executor(_disk, call, *args)
+    def _on_disk(self, call: Callable[..., None], *args: bytes) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(_disk, call, *args)
 
 
 class _Lingering:

@@ -7,7 +7,7 @@ that the answer follows the last byte at once, and what may not come in is refus
     ├── BodyTooLargeError   413
     ├── MalformedBodyError  400: too many parts, too much text, a multipart body that is none
     ├── TooSlowError        408
-    ├── SignInFirstError    403
+    ├── SignInFirstError    401
     └── NoRoomError         507
 """
 
@@ -80,8 +80,8 @@ class TooSlowError(BodyRefusedError):
 class SignInFirstError(BodyRefusedError):
     """More came from somebody unknown than a sign-in form ever holds."""
 
-    status = 403
-    code = "sign-in-first"
+    status = 401
+    code = "not-authenticated"
     message = _("Sign in first, then send your files.")
 
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
@@ -117,7 +117,7 @@ async def stream(
     Shape: `data` of a plain event is the JSON of `Snapshot.data`. Event `end` is the last one and has
     `{"reason": "done"|"gone"}`; a stream that stops without it is to be opened again.
     """
-    await sync_to_async(_release_connections)()
+    await _let_go_of_request()
     page = _Page(load)
     ends_at = time.monotonic() + LONGEST_STREAM_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311 -- spreads load
     with _hub().listening(topics) as ear:
@@ -163,8 +163,17 @@ def _as_now(load: Load) -> Load:
     return loaded
 
 
-def _release_connections() -> None:
-    """Close the database connections of the request's own thread, which would stay open with the stream."""
+async def _let_go_of_request() -> None:
+    """Give back what the request holds until its answer ends, and a stream does not need: connections, thread."""
+    await sync_to_async(_close_connections)()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor is not None:
+        # Whoever needs a thread of this request again, to close it, gets a new one.
+        executor.shutdown(wait=False)
+
+
+def _close_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

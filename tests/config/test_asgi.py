@@ -94,6 +94,7 @@ def port(settings: Any) -> Iterator[int]:
     ]
     # No page of the site: an answer is told from another by its status.
     settings.TEMPLATES = [PLAIN_TEMPLATES]
+    settings.LOGIN_URL = "/sign-in/"
     settings.UPLOAD_MAX_BYTES = 1_000_000
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
     settings.UPLOAD_IDLE_SECONDS = 1
@@ -350,11 +351,26 @@ def test_a10_a_part_in_an_encoding_that_would_have_to_be_undone_is_refused(port:
     assert post(port, "/show/", form(encoded)).status == 400
 
 
-def test_a12_more_than_a_small_form_from_nobody_is_refused_early(port: int, incoming: Path) -> None:
+def test_a12_more_than_a_small_form_from_nobody_is_sent_to_the_sign_in_page(
+    port: int, incoming: Path
+) -> None:
     with RawClient(port) as client:
         client.start("/show/", Content_Type=FORM_TYPE, Content_Length="900000")
-        assert client.answer().status == 403
+        answer = client.answer()
+    assert (answer.status, answer.headers["location"]) == (302, "/sign-in/?next=/show/")
     assert files_left(incoming) == []
+
+
+def test_a12_a_program_without_a_key_is_told_before_it_sends_its_file(port: int) -> None:
+    with RawClient(port) as client:
+        client.start("/api/show", Content_Type=FORM_TYPE, Content_Length="900000")
+        answer = client.answer()
+    assert (answer.status, answer.json["code"]) == (401, "not-authenticated")
+
+
+def test_a12_a_program_with_a_key_may_send_a_file(port: int) -> None:
+    body = form(file("files", "a.csv", b"x" * 500_000))
+    assert post(port, "/api/show", body, Cookie="", Authorization="Bearer key").status == 200
 
 
 def test_a_small_form_from_nobody_reaches_the_view(port: int) -> None:
