@@ -273,7 +273,8 @@ def timeline(run: ValidationRun) -> list[Event]:
         Event(
             at=entry.at,
             text=steps.sentence(entry),
-            detail=people.get(entry.pk) or (reasons.get(entry.params["attempt"], "") if entry.code == "retrying" else ""),
+            detail=people.get(entry.pk)
+            or (reasons.get(entry.params["attempt"], "") if entry.code == "retrying" else ""),
             tone=_tone(entry.code),
         )
         for entry in entries

@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from jobs.live import Snapshot, event_response
@@ -251,7 +252,7 @@ def _list_context(request: HttpRequest, organization: Organization) -> dict[str,
     filters = pages.Filters.of(request.GET)
     page = runs_list(organization, status=status, search=search, page=filters.page)
     counts = status_counts(organization)
-    tabs = [("", _("All"), sum(counts.values()))]
+    tabs = [("", pgettext("runs", "All"), sum(counts.values()))]
     tabs += [(value, str(label), counts[value]) for value, label in RunStatus.choices]
     return {
         "nav": "runs",
@@ -328,7 +329,9 @@ def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
         "overview": pages.overview(run),
         "rule_counts": pages.rule_counts(run),
         "columns": pages.columns(run),
-        "has_doubtful_columns": any(column.get("how") == "close" for column in run.reading.get("columns", [])),
+        "has_doubtful_columns": any(
+            column.get("how") == "close" for column in run.reading.get("columns", [])
+        ),
         **_money(run),
     }
 

@@ -10,6 +10,7 @@ const language = document.documentElement.lang;
 const extensions = form.dataset.extensions.split(",");
 const limitBytes = Number(form.dataset.limitBytes);
 const limitFiles = Number(form.dataset.limitFiles);
+const pageTitle = document.title;
 let files = [];
 let request;
 
@@ -116,6 +117,7 @@ const showProblems = (found) => {
   );
   problems.replaceChildren(summary);
   problems.firstElementChild.focus();
+  document.title = `${texts.errorPrefix} ${pageTitle}`;
 };
 
 const check = () => {
@@ -132,7 +134,6 @@ const meter = form.querySelector("[data-meter]");
 const sendingTitle = form.querySelector("[data-sending-title]");
 const sendingText = form.querySelector("[data-sending-text]");
 const titleWhileSending = sendingTitle.textContent;
-const pageTitle = document.title;
 
 const setBusy = (isBusy) => {
   sending.hidden = !isBusy;
