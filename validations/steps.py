@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from validations.engine import texts
 from validations.models import LogEntry
 
 
@@ -14,18 +16,31 @@ def sentence(entry: LogEntry) -> str:
     return maker(entry.params) if maker else entry.code
 
 
-def _counted(singular: str, plural: str, count: int) -> str:
-    return ngettext(singular, plural, count) % {"count": count}
+def _rows(params: dict[str, Any]) -> str:
+    count = params["rows"]
+    return ngettext("%(count)s row read", "%(count)s rows read", count) % {"count": _number(count)}
+
+
+def _records(params: dict[str, Any]) -> str:
+    count = params["records"]
+    return ngettext("%(count)s record stored", "%(count)s records stored", count) % {"count": _number(count)}
+
+
+def _findings(params: dict[str, Any]) -> str:
+    count = params["findings"]
+    return ngettext("%(count)s finding stored", "%(count)s findings stored", count) % {"count": _number(count)}
+
+
+def _number(count: int) -> str:
+    return texts.format_number(count, get_language() or "en")
 
 
 _SENTENCES: dict[str, Any] = {
     "received": lambda p: _("File received"),
     "started": lambda p: _("Attempt %(attempt)d of %(max_attempts)d started") % p,
-    "read": lambda p: _counted("%(count)d row read", "%(count)d rows read", p["rows"]),
-    "records-stored": lambda p: _counted("%(count)d record stored", "%(count)d records stored", p["records"]),
-    "findings-stored": lambda p: _counted(
-        "%(count)d finding stored", "%(count)d findings stored", p["findings"]
-    ),
+    "read": _rows,
+    "records-stored": _records,
+    "findings-stored": _findings,
     "completed": lambda p: _("Check completed"),
     "retrying": lambda p: _("Attempt %(attempt)d was interrupted; the next one starts by itself") % p,
     "retried": lambda p: _("Started again by a person"),
