@@ -24,6 +24,7 @@ KIND = re.compile(
     re.VERBOSE,
 )
 KIND_CHARS = 400  # a longer cell is text; matching stays bounded
+MOST_SPACES = 6  # no number, date or amount holds more
 TYPED = frozenset(
     {"integer", "decimal", "grouped", "money", "percent", "date", "time", "datetime", "url", "email", "code"}
 )
@@ -33,7 +34,9 @@ TEXT = "text"
 
 def kind(cell: str) -> str:
     """The kind of a cell: empty, integer, decimal, money, date, time, ..., code, word or text."""
-    if len(cell) > KIND_CHARS:
+    if not cell:
+        return "empty"
+    if len(cell) > KIND_CHARS or cell.count(" ") > MOST_SPACES:
         return TEXT
     match = KIND.fullmatch(cell)
     return (match.lastgroup or TEXT) if match else TEXT

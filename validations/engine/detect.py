@@ -20,7 +20,7 @@ from validations.engine.records import Dialect, Repaired, parse
 from validations.engine.transcode import Transcoder
 
 LINE_END = re.compile(r"\r\n|\n|\r")
-HEADER_SAMPLE_ROWS = 120  # rows of the beginning among which the header is sought
+HEADER_SAMPLE_ROWS = 80  # rows of the beginning among which the header is sought
 PLACES = 3  # samples from behind the beginning: a quarter, the middle, the end
 PROSE_WORDS = 9  # words in a line of running text, on average
 OWN_LINES = 12  # fewer lines than this are too few to tell running text from a column of remarks
@@ -207,6 +207,7 @@ def _refuse_prose(lines: Sequence[str]) -> None:
 def _sample_rows(lines: Sequence[str], dialect: Dialect, width: int) -> list[SampleRow]:
     """The first rows with the physical lines they start on, blank lines left out."""
     rows: list[SampleRow] = []
+    lines = [dialect.unescape(line) for line in lines]
     index = 0
     while index < len(lines) and len(rows) < HEADER_SAMPLE_ROWS:
         start = index
@@ -218,13 +219,15 @@ def _sample_rows(lines: Sequence[str], dialect: Dialect, width: int) -> list[Sam
             if joined is not None:
                 read, index = joined
         if text.strip():
-            cells = read.cells if len(read.cells) > width / 2 else _other_cut(text, dialect, width) or read.cells
+            cells = (
+                read.cells if len(read.cells) > width / 2 else _other_cut(text, dialect, width) or read.cells
+            )
             rows.append(SampleRow(start + 1, cells))
     return rows
 
 
 def _other_cut(text: str, dialect: Dialect, width: int) -> list[str] | None:
-    """The cells of a line that uses another delimiter than the rest, when that cuts it into words as many as columns."""
+    """The cells of a line that uses another delimiter than the rest, when it has as many words as there are columns."""
     if width < 3:
         return None
     for mark in (";", ",", "\t", "|", " "):

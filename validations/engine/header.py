@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from validations.engine import cells as look
 from validations.engine.dialect import SEP_LINE
 
-COMPARED_ROWS = 60  # rows below a candidate whose kinds are compared with it
+COMPARED_ROWS = 40  # rows below a candidate whose kinds are compared with it
 HEADER_ROWS = 5  # group, name and unit rows above each other; more has not been seen
 VALUE_KINDS = look.TYPED - {"code", "integer"}  # years and codes stand in headers, dates and amounts do not
 TYPED_SHARE = 0.75  # of the filled cells of a column must be of one kind for the kind to mean something

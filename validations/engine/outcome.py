@@ -87,7 +87,9 @@ def _check(
         if wanted.cleaned is not None:
             check.write_cleaned(wanted.cleaned)
         by_code = {entry.code: entry.count for entry in sorted(summary.by_code, key=lambda entry: entry.code)}
-        rows = (dict(zip(FINDING_COLUMNS, row, strict=True)) for batch in check.finding_batches() for row in batch)
+        rows = (
+            dict(zip(FINDING_COLUMNS, row, strict=True)) for batch in check.finding_batches() for row in batch
+        )
         items = [_item(row, reading, wanted.language) for row in islice(rows, wanted.limit or None)]
         return reading, by_code, items
 

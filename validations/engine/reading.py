@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from validations.engine.detect import Detection, detect
+from validations.engine.findings import FindingSpool, Found
 from validations.engine.options import Options
+from validations.engine.progress import Progress, Ticker
 from validations.engine.records import Dialect
-from validations.engine.structure import FindingSpool, Found, Pass, Plan, Progress, Ticker
+from validations.engine.structure import Pass, Plan
 from validations.engine.transcode import BadByteSink
 
 CSV_FIELD_CHARS = (
@@ -188,7 +190,7 @@ def _bad_byte_sink(found: Detection, spool: FindingSpool) -> BadByteSink:
     name = found.encoding.name.upper() if found.encoding.name.startswith("utf") else found.encoding.name
 
     def note(offset: int, line: int, read_as: str) -> None:
-        spool.add("encoding-error", line=line, offset=offset, letter=read_as, encoding=name)
+        spool.add("encoding-error", {"offset": offset, "letter": read_as, "encoding": name}, line=line)
 
     return note
 
@@ -196,17 +198,17 @@ def _bad_byte_sink(found: Detection, spool: FindingSpool) -> BadByteSink:
 def _file_findings(found: Detection, plan: Plan, spool: FindingSpool) -> None:
     """Note what concerns the file as a whole: one finding each."""
     if found.encoding.double_encoded:
-        spool.add("mojibake", count=found.scan.double_encoded)
+        spool.add("mojibake", {"count": found.scan.double_encoded})
     if found.line_ends == "mixed":
         lone_lf, lone_cr = found.scan.lf - found.scan.crlf, found.scan.cr - found.scan.crlf
-        spool.add("mixed-line-ends", crlf=found.scan.crlf, lf=lone_lf, cr=lone_cr)
+        spool.add("mixed-line-ends", {"crlf": found.scan.crlf, "lf": lone_lf, "cr": lone_cr})
     if skipped := _skipped(found):
-        spool.add("preamble-skipped", line=1, count=skipped)
+        spool.add("preamble-skipped", {"count": skipped}, line=1)
     if not plan.header_cells:
         spool.add("header-missing", line=plan.first_data_line)
         return
     if found.header.rows > 1:
-        spool.add("header-joined", line=plan.header_line, count=found.header.rows)
+        spool.add("header-joined", {"count": found.header.rows}, line=plan.header_line)
     _label_findings(plan, spool)
 
 
@@ -215,11 +217,9 @@ def _label_findings(plan: Plan, spool: FindingSpool) -> None:
     for index, label in enumerate(plan.header_labels):
         column = letter(index)
         if not label:
-            spool.add("blank-header", line=plan.header_line, column_index=index, column=column)
+            spool.add("blank-header", {"column": column}, line=plan.header_line, column_index=index)
         elif label in first:
-            spool.add(
-                "duplicate-label", line=plan.header_line, column_index=index, value=label,
-                column=column, first_column=letter(first[label]), label=label,
-            )  # fmt: skip
+            told = {"column": column, "first_column": letter(first[label]), "label": label}
+            spool.add("duplicate-label", told, line=plan.header_line, column_index=index, value=label)
         else:
             first[label] = index

@@ -37,6 +37,22 @@ class Dialect:
         """The mark that ends a quoted cell; differs from the opening one for curly quotes."""
         return {"“": "”", "«": "»", "‘": "’"}.get(self.quotechar, self.quotechar)
 
+    @property
+    def escaped_bytes(self) -> re.Pattern[bytes] | None:
+        """What the escape character makes plain, where it is another one than the mark itself."""
+        if not self.quotechar or self.escapechar in ("", self.quotechar):
+            return None
+        escape, mark = re.escape(self.escapechar.encode()), re.escape(self.quotechar.encode())
+        return re.compile(escape + b"(" + escape + b"|" + mark + b")")
+
+    def unescape(self, line: str) -> str:
+        """A line with its escaped marks doubled, as RFC 4180 writes them."""
+        if not self.quotechar or self.escapechar in ("", self.quotechar) or self.escapechar not in line:
+            return line
+        escape, mark = re.escape(self.escapechar), re.escape(self.quotechar)
+        doubled = self.quotechar * 2
+        return re.sub(f"{escape}({escape}|{mark})", lambda m: doubled if m[1] == self.quotechar else m[1], line)
+
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
@@ -90,12 +106,11 @@ def strict_cells(text: str, dialect: Dialect) -> list[str] | None:
 def parse(text: str, dialect: Dialect, width: int | None) -> Repaired:
     """The cheapest reading of one record; `width` is the number of cells a record should have, None if unknown."""
     if not dialect.quotechar or (dialect.quotechar not in text and dialect.closing not in text):
-        cells = _strip(text.split(dialect.delimiter), dialect)
-        return Repaired(cells, 0.0, None)
+        return Repaired(_strip(text.split(dialect.delimiter), dialect), 0.0, None)
     if _is_simple(dialect):
-        cells = strict_cells(text, dialect)
-        if cells is not None and (width is None or len(cells) == width):
-            return Repaired(cells, 0.0, None)
+        strict = strict_cells(text, dialect)
+        if strict is not None and (width is None or len(strict) == width):
+            return Repaired(strict, 0.0, None)
     if len(text) > SEARCHED_CHARS:
         return Repaired(_strip(text.split(dialect.delimiter), dialect), PLAIN_OPENING, 0)
     return _Search(text, dialect, width).best()

@@ -74,7 +74,7 @@ def refuse_binary(head: bytes) -> None:
     for magic, kind in MAGIC:
         if head.startswith(magic):
             raise kind.refusal()
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         raise _zip_kind(head).refusal()
     if head.startswith(b"MZ") and b"\x00" in head[:256]:
         raise Kind("a program", "un programme").refusal()

@@ -5,91 +5,24 @@ takes the slow way, alone. What comes out is one file in the dialect of the inpu
 place, each cell as it was. Memory holds one block and the findings of the last moment.
 """
 
-import csv
-import json
 import re
 import secrets
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
-from pathlib import Path
 from typing import IO
 
 from validations.engine.alignment import Aligner
 from validations.engine.errors import UnreadableFileError
+from validations.engine.findings import SPOOLED_FINDINGS, VALUE_CHARS, FindingSpool, Param
 from validations.engine.options import Limits
+from validations.engine.patterns import Patterns
+from validations.engine.progress import Ticker
 from validations.engine.records import Dialect, parse, strict_cells
-from validations.engine.table_errors import severity
 
-VALUE_CHARS = 200  # of a cell shown in a finding
-SPOOLED_FINDINGS = 2_000  # kept in memory before they go to disk
 BOM = b"\xef\xbb\xbf"
 FOOTER_LINES = 20  # rows with one cell after the table's last full row that can be its foot
-
-Progress = Callable[[int, int | None], None]
-Found = tuple[str, str, int | None, int | None, int | None, str, str, str | None]
-
-
-class FindingSpool:
-    """Findings on their way to disk, in the order found."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.counts: Counter[str] = Counter()
-        self._waiting: list[Found] = []
-        self._flushed = False
-
-    def add(
-        self,
-        code: str,
-        *,
-        row: int | None = None,
-        line: int | None = None,
-        column_index: int | None = None,
-        value: str = "",
-        suggestion: str | None = None,
-        **params: str | int | list[str] | list[int],
-    ) -> None:
-        """Note one finding."""
-        text = json.dumps(params, ensure_ascii=False)
-        self._waiting.append(
-            (code, severity(code), row, line, column_index, value[:VALUE_CHARS], text, suggestion)
-        )
-        self.counts[code] += 1
-        if len(self._waiting) >= SPOOLED_FINDINGS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits; the file exists afterwards only if there was anything."""
-        if self._waiting:
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(self._waiting)
-            self._waiting.clear()
-            self._flushed = True
-
-    def __iter__(self) -> Iterator[Found]:
-        """Every finding noted so far, in the order found."""
-        if self._flushed:
-            with self.path.open(encoding="utf-8", newline="") as file:
-                for code, level, row, line, column, value, params, suggestion in csv.reader(file):
-                    yield (
-                        code,
-                        level,
-                        _number(row),
-                        _number(line),
-                        _number(column),
-                        value,
-                        params,
-                        suggestion or None,
-                    )
-        yield from self._waiting
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text else None
 
 
 @dataclass(slots=True)
@@ -106,41 +39,7 @@ class Plan:
     limits: Limits
     total_lines: int
     header_labels: tuple[str, ...] = ()
-    samples: list[list[str]] = field(
-        default_factory=list
-    )  # rows that are as they should be, to learn columns from
-
-
-class Patterns:
-    """Byte patterns of records that are as RFC 4180 wants them, for one dialect and width."""
-
-    def __init__(self, delimiter: bytes, quote: bytes, width: int) -> None:
-        d, q = re.escape(delimiter), re.escape(quote)
-        plain = rb"[^" + q + d + rb"\n]*+"
-        # the quoted way first: the plain way also matches nothing, and a possessive loop does not come back for more
-        one_line = q + rb"[^" + q + rb"\n]*+(?:" + q + q + rb"[^" + q + rb"\n]*+)*+" + q + rb"|" + plain
-        inside = rb"[^" + q + rb"]*+(?:" + q + q + rb"[^" + q + rb"]*+)*+"
-        any_cell = q + inside + q + rb"|" + plain
-        repeated = b"{%d}" % (width - 1)
-        self.record = re.compile(
-            rb"(?:" + one_line + rb")(?:" + d + rb"(?:" + one_line + rb"))" + repeated + rb"\r?"
-        )
-        self.opening = re.compile(rb"(?:(?:" + any_cell + rb")" + d + rb")*+" + q + inside)
-        self.whole = re.compile(rb"(?:" + any_cell + rb")(?:" + d + rb"(?:" + any_cell + rb"))*+\r?")
-
-
-class Ticker:
-    """Calls back at most ten times a second, so that progress is fresh and costs nothing."""
-
-    def __init__(self, on_progress: Progress | None, total: int | None) -> None:
-        self.on_progress, self.total = on_progress, total
-        self._due = 0.0
-
-    def tick(self, done: int) -> None:
-        """Report, when the last report is a tenth of a second old; whatever the callback raises goes through."""
-        if self.on_progress is not None and (now := time.monotonic()) >= self._due:
-            self._due = now + 0.1
-            self.on_progress(done, self.total)
+    samples: list[list[str]] = field(default_factory=list)  # rows as they should be, to learn columns from
 
 
 class Pass:
@@ -149,13 +48,14 @@ class Pass:
     def __init__(self, plan: Plan, out: IO[bytes], spool: FindingSpool, ticker: Ticker) -> None:
         self.plan, self.out, self.spool, self.ticker = plan, out, spool, ticker
         self.written = written_dialect(plan.dialect)
-        self.null = secrets.token_hex(
-            8
-        )  # unquoted, it stands for a missing cell; no file can hold it by chance
+        # unquoted, it stands for a missing cell; no file can hold it by chance
+        self.null = secrets.token_hex(8)
         self.delimiter = plan.dialect.delimiter.encode()
         self.quote = self.written.quotechar.encode()
-        self.direct = plan.dialect.delimiter == self.written.delimiter and not plan.dialect.skip_space
         self.quoting = plan.dialect.quotechar == self.written.quotechar
+        self.direct = plan.dialect.delimiter == self.written.delimiter and not plan.dialect.skip_space
+        self.direct = self.direct and (self.quoting or not plan.dialect.quotechar)
+        self.escaped = plan.dialect.escaped_bytes if self.quoting else None
         self.patterns = Patterns(self.delimiter, self.quote, plan.width)
         self.blank_line = self.delimiter * (plan.width - 1)
         self.header = self.delimiter.join(cell.encode() for cell in plan.header_cells)
@@ -203,8 +103,9 @@ class Pass:
 
     def _block(self, data: bytes, *, at_end: bool) -> bytes:
         """Take whole lines; what is returned must come again, with more lines behind it."""
-        if self.plan.dialect.escapechar == "\\" and self.quoting:
-            data = BACKSLASHED.sub(_double, data) if self.quote == b'"' else data
+        given = data
+        if self.escaped is not None:
+            data = self.escaped.sub(self._plain_escape, data)
         if b"\r" in data and not self.plan.lone_cr and self.quote not in data:
             data = data.translate(None, b"\r")
         lines = data.split(b"\n")
@@ -220,12 +121,16 @@ class Pass:
             self._take(lines, position, suspect)
             after = self._one(lines, suspect, at_end=at_end)
             if after is None:
-                return b"\n".join(lines[suspect:]) + b"\n"
+                return b"\n".join(given.split(b"\n")[suspect:])
             if self.stopped:
                 return b""
             position = after
         self._take(lines, position, len(lines))
         return b""
+
+    def _plain_escape(self, match: re.Match[bytes]) -> bytes:
+        """An escaped mark in the way of RFC 4180, any other escaped character bare."""
+        return self.quote * 2 if match[1] == self.quote else match[1]
 
     def _suspects(self, lines: list[bytes], data: bytes, start: int) -> list[int]:
         """The lines that cannot go through as they are, in order."""
@@ -389,10 +294,10 @@ class Pass:
         """The text of a line without NULs and byte order marks, each reported."""
         row = self.rows + 1
         if b"\0" in raw:
-            self.spool.add("null-byte", row=row, line=self.line, count=raw.count(b"\0"))
+            self.spool.add("null-byte", {"count": raw.count(b"\0")}, row=row, line=self.line)
             raw = raw.replace(b"\0", b"")
         if BOM in raw:
-            self.spool.add("stray-bom", row=row, line=self.line, count=raw.count(BOM))
+            self.spool.add("stray-bom", row=row, line=self.line)
             raw = raw.replace(BOM, b"")
         return raw.decode("utf-8", errors="replace").rstrip("\x1a")
 
@@ -409,8 +314,8 @@ class Pass:
                 return
             if other := self._other_delimiter(text, cells):
                 names = DELIMITER_NAMES[other[0]]
-                params = {"delimiter_name_en": names[0], "delimiter_name_fr": names[1]}
-                self.spool.add("row-delimiter", row=self.rows + 1, line=self.line, **params)
+                told = {"delimiter_name_en": names[0], "delimiter_name_fr": names[1]}
+                self.spool.add("row-delimiter", told, row=self.rows + 1, line=self.line)
                 self._emit([*other[1]], self.line)
                 return
         if self._may_be_foot(cells):
@@ -484,7 +389,7 @@ class Pass:
         widths = [len(self._cells(_text(line))[0]) for line in ahead if line.strip()]
         if sum(1 for width in widths if width == len(cells)) * 2 <= len(widths) or not widths:
             return False
-        self.spool.add("second-table", line=self.line, count=max(0, self.plan.total_lines - self.line))
+        self.spool.add("second-table", {"count": max(0, self.plan.total_lines - self.line)}, line=self.line)
         self.stopped = True
         self._finish()
         return True
@@ -498,7 +403,7 @@ class Pass:
         """Put a row of the wrong width under its columns and report how."""
         aligned = self.aligner.align(cells)
         code = "missing-cell" if len(cells) < self.plan.width else "extra-cell"
-        params: dict[str, str | int | list[str] | list[int]] = {
+        params: dict[str, Param] = {
             "expected": self.plan.width,
             "found": len(cells),
             "case": aligned.how,
@@ -508,7 +413,7 @@ class Pass:
         else:
             params["missing"] = [index for index, cell in enumerate(aligned.cells) if cell is None]
         self._settle()
-        self.spool.add(code, row=self.rows + 1, line=line, **params)
+        self.spool.add(code, params, row=self.rows + 1, line=line)
         self._emit(aligned.cells, line)
 
     def _emit(self, cells: list[str | None], line: int) -> None:
@@ -527,7 +432,6 @@ class Pass:
         self._foot.clear()
 
 
-BACKSLASHED = re.compile(rb'\\([\\"])')
 DELIMITER_NAMES = {
     ";": ("semicolons", "des points-virgules"),
     ",": ("commas", "des virgules"),
@@ -535,10 +439,6 @@ DELIMITER_NAMES = {
     "|": ("vertical bars", "des barres verticales"),
     " ": ("spaces", "des espaces"),
 }
-
-
-def _double(match: re.Match[bytes]) -> bytes:
-    return b'""' if match[1] == b'"' else b"\\"
 
 
 def _text(raw: bytes) -> str:
