@@ -20,7 +20,9 @@ const show = (state) => {
 const tell = ({ newest }) => {
   if (!newest || Date.parse(newest.created_at) <= newestAt) return;
   newestAt = Date.parse(newest.created_at);
-  news.textContent = `${news.dataset.prefix} ${newest.headline}`;
+  // Emptied first: the same words twice in a row would be read once.
+  news.textContent = "";
+  setTimeout(() => (news.textContent = `${news.dataset.prefix} ${newest.headline}`), 100);
   if (more) more.hidden = false;
 };
 
