@@ -1,0 +1,238 @@
+"""What people can do with runs."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from django.utils import timezone
+
+from jobs.models import Job, JobStatus
+from organizations.models import Organization, User
+from tests import factories
+from tests.support.jobs import assert_enqueued, drain
+from validations import services, tasks
+from validations.intake import UploadRefusedError
+from validations.models import Finding, ResultSet, RunStatus, ValidationRun
+
+GOOD = (
+    b"Facture;ID RAMQ;Date de Service;Lieu de pratique;Code;Montant Preliminaire;Doctor Info;Patient\r\n"
+    b";12345678901;2026-11-03;51234;00103;47,05;1632084-12345 Roy;TREM80010112 Tremblay Marie\r\n"
+)
+
+
+def create(organization: Organization, user: User, content: bytes = GOOD, **fields: Any) -> ValidationRun:
+    run, _created = services.create_run(
+        organization=organization,
+        user=user,
+        upload=factories.upload(content),
+        profile=services.default_profile(),
+        **fields,
+    )
+    return run
+
+
+def stored_files(settings: Any) -> list[str]:
+    folder = settings.MEDIA_ROOT / "uploads"
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_new_run_has_its_file_and_its_job(organization: Organization, member: User, settings: Any) -> None:
+    run = create(organization, member)
+    assert_enqueued(tasks.validate_run, run_id=str(run.pk))
+    assert stored_files(settings) == [f"{run.pk}.csv"]
+    assert run.sha256 or run.size_bytes == len(GOOD)
+
+
+def test_a07_the_stored_name_holds_nothing_of_the_senders_name(
+    organization: Organization, member: User
+) -> None:
+    upload = factories.upload(GOOD, "../../Tremblay Marie.csv")
+    run, _ = services.create_run(
+        organization=organization, user=member, upload=upload, profile=services.default_profile()
+    )
+    assert run.file.name == f"uploads/{organization.pk}/{run.pk}.csv"
+    assert run.file_name == "Tremblay Marie.csv"
+
+
+def test_a09_two_files_of_one_name_are_two_runs(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    create(organization, member)
+    create(organization, member, GOOD + b"\r\n")
+    assert ValidationRun.unscoped.count() == 2
+    assert len(stored_files(settings)) == 2
+
+
+def test_a14_the_daily_limit_is_named_and_stores_nothing(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    organization.daily_upload_limit = 1
+    create(organization, member)
+    with pytest.raises(UploadRefusedError) as caught:
+        create(organization, member)
+    assert (caught.value.code, caught.value.status) == ("daily-limit", 429)
+    assert len(stored_files(settings)) == 1
+
+
+def test_a13_a_suspended_organization_uploads_nothing(organization: Organization, member: User) -> None:
+    organization.suspended_at = timezone.now()
+    with pytest.raises(UploadRefusedError) as caught:
+        create(organization, member)
+    assert caught.value.status == 403
+
+
+def test_a_run_that_cannot_be_recorded_leaves_no_file(
+    organization: Organization, member: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise IntegrityError
+
+    # The database is what leaves this process here; it is replaced at its border.
+    monkeypatch.setattr(ValidationRun, "save", refuse)
+    with pytest.raises(IntegrityError):
+        create(organization, member)
+    assert stored_files(settings) == []
+    assert not Job.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_file_is_gone_when_the_run_has_ended(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    run = create(organization, member)
+    drain()
+    run.refresh_from_db()
+    assert run.status == RunStatus.COMPLETED
+    assert stored_files(settings) == []
+    assert run.file_deleted_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_file_is_kept_where_the_organization_asked_for_it(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    Organization.objects.update(keep_files_days=7)
+    run = create(organization, member)
+    drain()
+    assert stored_files(settings) == [f"{run.pk}.csv"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_no_table_fails_at_once_and_says_why(organization: Organization, member: User) -> None:
+    run = create(organization, member, b'{"a": [1, 2, 3], "b": {"c": null}}\n')
+    drain(raising=False)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "not-a-table")
+    assert run.job is not None
+    assert run.job.attempt == 1
+    assert not ResultSet.unscoped.filter(run__result__isnull=False).exists()
+
+
+def test_cancelling_a_waiting_run_ends_it_at_once(
+    organization: Organization, member: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    run = create(organization, member)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert services.cancel_run(run=run, by=member)
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert not run.file
+
+
+def test_cancelling_a_completed_run_changes_nothing(organization: Organization, member: User) -> None:
+    run = factories.completed_run(organization, member)
+    assert not services.cancel_run(run=run, by=member)
+    run.refresh_from_db()
+    assert run.status == RunStatus.COMPLETED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_run_whose_file_is_kept_is_checked_again(organization: Organization, member: User) -> None:
+    run = create(organization, member)
+    Job.objects.filter(pk=run.job_id).update(status=JobStatus.FAILED)
+    ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.FAILED, error_code="interrupted")
+    run.refresh_from_db()
+    assert services.retry_run(run=run, by=member)
+    drain()
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (RunStatus.COMPLETED, "")
+
+
+def test_a_run_without_its_file_cannot_be_retried(organization: Organization, member: User) -> None:
+    run = create(organization, member)
+    ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.FAILED, file="")
+    run.refresh_from_db()
+    with pytest.raises(services.FileGoneError):
+        services.retry_run(run=run, by=member)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_running_again_makes_a_new_run_of_the_same_file(organization: Organization, member: User) -> None:
+    Organization.objects.update(keep_files_days=7)
+    run = create(organization, member)
+    drain()
+    run.refresh_from_db()
+    again = services.run_again(run=run, by=member, options={"delimiter": ";"}, profile=run.profile)
+    drain()
+    again.refresh_from_db()
+    assert again.repeats == run
+    assert (again.status, again.options) == (RunStatus.COMPLETED, {"delimiter": ";"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_a_run_removes_its_findings_and_its_file(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    Organization.objects.update(keep_files_days=7)
+    run = create(organization, member)
+    drain()
+    run.refresh_from_db()
+    services.delete_run(run=run, by=member)
+    drain()
+    assert not ValidationRun.unscoped.exists()
+    assert not Finding.unscoped.exists()
+    assert not ResultSet.unscoped.exists()
+    assert stored_files(settings) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweeper_removes_files_without_a_run_after_a_day(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    orphan = (
+        settings.MEDIA_ROOT / "uploads" / str(organization.pk) / "7a0e8400-e29b-41d4-a716-446655440000.csv"
+    )
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"x")
+    fresh = orphan.with_name("8a0e8400-e29b-41d4-a716-446655440000.csv")
+    fresh.write_bytes(b"x")
+    old = (timezone.now() - timedelta(days=2)).timestamp()
+    os.utime(orphan, (old, old))
+    tasks.sweep_files.enqueue()
+    drain()
+    assert (orphan.exists(), fresh.exists()) == (False, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_d06_a_job_of_another_organization_does_no_work(
+    organization: Organization, other_organization: Organization, member: User
+) -> None:
+    run = create(organization, member)
+    Job.objects.filter(pk=run.job_id).update(tenant_id=other_organization.pk)
+    drain(raising=False)
+    run.refresh_from_db()
+    assert run.result is None
+    assert not ResultSet.unscoped.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_x16_a_job_that_is_run_twice_shows_one_result_set(organization: Organization, member: User) -> None:
+    run = create(organization, member)
+    drain()
+    Job.objects.filter(pk=run.job_id).update(status=JobStatus.QUEUED)
+    drain()
+    assert ResultSet.unscoped.count() == 1
+    run.refresh_from_db()
+    assert run.status == RunStatus.COMPLETED
