@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from validations.engine import texts
 from validations.models import LogEntry
@@ -28,7 +27,9 @@ def _records(params: dict[str, Any]) -> str:
 
 def _findings(params: dict[str, Any]) -> str:
     count = params["findings"]
-    return ngettext("%(count)s finding stored", "%(count)s findings stored", count) % {"count": _number(count)}
+    return ngettext("%(count)s finding stored", "%(count)s findings stored", count) % {
+        "count": _number(count)
+    }
 
 
 def _number(count: int) -> str:

@@ -16,6 +16,9 @@ from validations.engine import texts
 
 register = template.Library()
 
+# What a template hands over for a value that is not there: None, or an empty text.
+Absent = str | None
+
 NO_BREAK_SPACE = "\u00a0"
 # As operating systems and Django's own filter count.
 _SIZE_STEP = 1024
@@ -27,15 +30,15 @@ def language() -> str:
 
 
 @register.filter
-def money(cents: int | None) -> str:
+def money(cents: int | Absent) -> str:
     """Cents as an amount: `451 902,15 $` in French, `$451,902.15` in English; a dash for none."""
-    return "–" if cents is None else texts.format_money(cents, language())
+    return "–" if cents is None or isinstance(cents, str) else texts.format_money(cents, language())
 
 
 @register.filter
-def number(value: float | Decimal | None) -> str:
+def number(value: float | Decimal | Absent) -> str:
     """A number in groups of three: `48 120` in French, `48,120` in English; a dash for none."""
-    if value is None:
+    if value is None or isinstance(value, str):
         return "–"
     return texts.format_number(value if isinstance(value, int) else Decimal(str(value)), language())
 
@@ -54,9 +57,9 @@ def size(size_bytes: int | None) -> str:
 
 
 @register.filter
-def duration(value: float | timedelta | None) -> str:
+def duration(value: float | timedelta | Absent) -> str:
     """A length of time in its two largest units: `1 min 20 s`; a dash for none."""
-    if value is None:
+    if value is None or isinstance(value, str):
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds < 10:
