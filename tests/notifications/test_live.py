@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 
 from jobs.live import publish
@@ -16,6 +16,12 @@ from organizations.models import Membership, Organization, User
 from tests.support.news import told
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def no_connection_outlives_its_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads of streams give their connections back, so that the test database can be removed."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
 
 async def elsewhere(change: Callable[[], Any]) -> None:

@@ -1,7 +1,9 @@
 """Announcements become notifications: once, in the transaction of their cause, and only for members."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from jobs.models import Job
 from jobs.services import cancel_job
@@ -92,3 +94,22 @@ def test_a_delivery_whose_job_was_cancelled_no_longer_waits(organization: Organi
     assert cancel_job(job=Job.objects.get(), by=None)
     delivery = delivery_of(notification)
     assert (delivery.status, delivery.error_code) == (DeliveryStatus.FAILED, "cancelled")
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a SQLite in memory refuses threads")
+@pytest.mark.django_db(transaction=True)
+def test_x16_the_same_news_announced_by_many_at_once_is_told_once(
+    organization: Organization, member: User, viewer: User
+) -> None:
+    def announce_it() -> None:
+        try:
+            with transaction.atomic():
+                announce(news(organization, viewer, member))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        for done in [pool.submit(announce_it) for _ in range(12)]:
+            done.result()
+    assert Notification.unscoped.count() == Delivery.unscoped.count() == Job.objects.count() == 2
