@@ -66,7 +66,7 @@ class Site:
         self._next_watch_at = 0.0
         self._supervisor = Supervisor(self._programs(workers), write, watch=self._watch_redis)
 
-    def prepare(self, *, seed: Callable[[], None] | None = None) -> None:
+    def prepare(self, *, seed: Callable[[], object] | None = None) -> None:
         """Bring secret key, Redis and database into the state that the processes need.
 
         Raises: EmbeddedRedisError, when the project's own Redis does not start.
