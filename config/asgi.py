@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import io
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,7 @@ from config.uploads import (
     TooSlowError,
     sweep_abandoned,
 )
+from jobs.live import end_streams_on
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -45,6 +47,9 @@ PIECE_BYTES = 512 * 1024
 # What is under way when a body is refused is read and dropped this long: a connection that is closed with
 # unread bytes is reset, and the sender would never see the answer.
 LINGER_SECONDS = 2.0
+
+# An answer of which nothing is read for this long is given up: its reader only holds a connection and memory.
+UNREAD_SECONDS = 120.0
 
 _FORM_TYPE = "multipart/form-data"
 _FORM = "bordereau.form"
@@ -110,10 +115,24 @@ class Handler(ASGIHandler):
         """The body that was taken in; Django would copy it to a temporary file."""
         return io.BytesIO((await receive())["body"])
 
+    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
+        """Send the answer, but not to a reader who takes nothing of it."""
+
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(UNREAD_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                # What Django expects when a reader has gone.
+                raise asyncio.CancelledError from None
+
+        await super().send_response(response, send_in_time)
+
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] != "lifespan.shutdown":
             if message["type"] == "lifespan.startup":
                 await sync_to_async(sweep_abandoned, thread_sensitive=False)()
+                end_streams_on(signal.SIGTERM, signal.SIGINT)
                 await send({"type": "lifespan.startup.complete"})
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -186,7 +205,8 @@ class _Intake:
     async def close(self) -> None:
         """Remove the files that no view has stored."""
         if self._form is not None:
-            await self._on_disk(self._form.close)
+            # In the thread of the view, so after it: it goes on when the sender hangs up, and may still store them.
+            await sync_to_async(self._form.close)()
 
     async def _feed(self, form: IncomingForm, pieces: AsyncIterator[bytes]) -> None:
         """Write each piece while the next one arrives."""

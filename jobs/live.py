@@ -9,6 +9,8 @@ import asyncio
 import json
 import logging
 import random
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
@@ -16,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -123,7 +126,7 @@ async def stream(
     with _hub().listening(topics) as ear:
         yield _RETRY
         spoke_at, look_at = time.monotonic(), 0.0
-        while (now := time.monotonic()) < ends_at and not page.closed:
+        while (now := time.monotonic()) < ends_at and not (page.closed or ear.hub.closing):
             if ear.woken.is_set() or now >= look_at:
                 ear.woken.clear()
                 if frames := await page.look():
@@ -137,6 +140,25 @@ async def stream(
                 yield _BEAT
             else:
                 await ear.wait(min(look_at, spoke_at + heartbeat_seconds) - now)
+
+
+def end_streams_on(*signals: signal.Signals) -> None:
+    """From now on these signals first end the streams of the running event loop, then do what they did before.
+
+    A server that stops waits for its open connections, and a stream would keep it waiting.
+    """
+    hub, loop = _hub(), asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread():
+        return  # Python gives signals to the main thread only
+    for number in signals:
+        previous = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None, then: Any = previous) -> None:
+            loop.call_soon_threadsafe(hub.close)
+            if callable(then):
+                then(received, frame)
+
+        signal.signal(number, handle)
 
 
 async def _counted(key: str, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -251,6 +273,7 @@ class Hub:
 
     def __init__(self, url: str) -> None:
         self.connected = False
+        self.closing = False
         self._url = url
         self._ears: dict[str, set[_Ear]] = {}
         self._count = 0
@@ -275,6 +298,12 @@ class Hub:
         crowded_seconds = self._count / LOOKS_PER_SECOND
         seconds = SAFETY_SECONDS if self.connected else max(fallback_seconds, crowded_seconds)
         return seconds * random.uniform(0.75, 1.25)  # noqa: S311 -- spreads load, keeps no secret
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop; the browsers open new ones at the next server."""
+        self.closing = True
+        for topic in self._ears:
+            self.wake(topic)
 
     def wake(self, topic: str) -> None:
         """Wake the streams of one topic."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,17 @@ def store(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"moved": Path(default_storage.path(name)).stat().st_ino == inode})
 
 
+began = threading.Event()
+
+
+@csrf_exempt
+def store_slowly(request: HttpRequest) -> HttpResponse:
+    began.set()
+    time.sleep(0.5)
+    default_storage.save("late.csv", cast("HashedUpload", request.FILES["files"]))
+    return HttpResponse()
+
+
 @csrf_exempt
 def echo(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.body)
@@ -74,6 +86,7 @@ urlpatterns = [
     path("show/", show),
     path("api/show", show),
     path("store/", store),
+    path("store-slowly/", store_slowly),
     path("echo/", echo),
     path("guarded/", describe),
     path("fail/", csrf_exempt(fail)),
@@ -183,6 +196,16 @@ def test_a_sender_who_hangs_up_leaves_no_file_behind(port: int, incoming: Path) 
         client.start("/show/", Content_Type=FORM_TYPE, Cookie=SESSION, Content_Length="900000")
         client.send(file("files", "a.csv", b"x" * 600_000))
         wait_until(lambda: any(incoming.iterdir()))
+    assert files_left(incoming) == []
+
+
+def test_a_view_ends_its_work_when_the_sender_hangs_up(port: int, incoming: Path) -> None:
+    body = form(file("files", "a.csv", b"1;2\n"))
+    with RawClient(port) as client:
+        client.start("/store-slowly/", Content_Type=FORM_TYPE, Cookie=SESSION, Content_Length=str(len(body)))
+        client.send(body)
+        assert began.wait(5)
+    wait_until(lambda: default_storage.exists("late.csv"))
     assert files_left(incoming) == []
 
 

@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -363,11 +365,13 @@ def words(request: HttpRequest) -> HttpResponseBase:
 
 
 def flood(request: HttpRequest) -> HttpResponseBase:
+    """More than the kernel keeps for a reader who reads nothing."""
+
     state = State()
 
     def load() -> Snapshot:
         state.value += 1
-        return Snapshot({"value": state.value, "text": "x" * 10**6})
+        return Snapshot({"value": state.value, "text": "x" * 10**7})
 
     return event_response(topics=["job:1"], load=load, owner="flood")
 
@@ -387,6 +391,13 @@ def opened(port: int, address: str, **headers: str) -> RawClient:
     client = RawClient(port)
     client.start(address, method="GET", **headers)
     return client
+
+
+def wait_until(true: Callable[[], bool], within_seconds: float = 5) -> None:
+    deadline = time.monotonic() + within_seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def read_until(client: RawClient, wanted: bytes) -> bytes:
@@ -424,16 +435,9 @@ def test_h02_one_reader_gets_no_more_than_ten_streams(port: int) -> None:
             assert refused.answer().status == 204
         with opened(port, "/quiet/?owner=2") as other:
             read_until(other, b'{"value":1}')
-    wait_until_free()
+    wait_until(lambda: live._open_streams["1"] == 0)
     with opened(port, "/quiet/?owner=1") as again:
         read_until(again, b'{"value":1}')
-
-
-def wait_until_free() -> None:
-    deadline = time.monotonic() + 5
-    while live._open_streams["1"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_h02_three_hundred_idle_streams_hold_up_nobody(port: int) -> None:
@@ -453,3 +457,36 @@ def test_h02_a_reader_who_never_reads_holds_up_nobody(port: int) -> None:
         with opened(port, "/quiet/?owner=1") as client:
             read_until(client, b'{"value":1}')
         assert time.monotonic() - started < 1
+
+
+def test_h02_a_stream_that_nobody_reads_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.asgi.UNREAD_SECONDS", 0.5)
+    with opened(port, "/flood/"):
+        wait_until(lambda: live._open_streams["flood"] == 1)
+        wait_until(lambda: live._open_streams["flood"] == 0, within_seconds=20)
+
+
+def test_a_server_that_stops_does_not_wait_for_its_streams(redis_server: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, descriptor = listener.getsockname()[1], listener.fileno()
+        environment = {**os.environ, "REDIS_URL": redis_server}
+        command = [sys.executable, "-c", SERVE.format(descriptor=descriptor, urls=__name__)]
+        with (
+            subprocess.Popen(
+                command, env=environment, pass_fds=[descriptor], stderr=subprocess.PIPE
+            ) as server,
+            opened(port, "/quiet/?owner=1") as client,
+        ):
+            read_until(client, b'{"value":1}')
+            server.terminate()
+            _, complaints = server.communicate(timeout=10)
+    assert b"Exception" not in complaints
+
+
+SERVE = """
+import uvicorn
+from django.conf import settings
+settings.ROOT_URLCONF, settings.MIDDLEWARE = "{urls}", []
+from config.asgi import application
+uvicorn.run(application, fd={descriptor}, timeout_graceful_shutdown=60, log_level="warning")
+"""
