@@ -68,16 +68,23 @@ class Day:
 
 
 def letter(notification: Notification) -> Letter:
-    """The mail for the notification's reader, in their language, time zone and number format."""
+    """The mail for the notification's reader."""
+    return Letter(
+        language=_language_of(notification.user),
+        subject=one_line(leaving(notification, "email.subject.txt", html=False))[:SUBJECT_LENGTH],
+        text=leaving(notification, "email.txt", html=False) + "\n",
+        html=leaving(notification, "email.html", html=True),
+    )
+
+
+def leaving(notification: Notification, name: str, *, html: bool) -> str:
+    """One template of the notification's kind, in its reader's language, time zone and number format.
+
+    It is made of nothing that must stay on the site, whatever the template asks for.
+    """
     context = _context(notification, parameters=for_mail(notification.parameters))
     with as_read_by(notification.user):
-        subject = _render(notification.kind, "email.subject.txt", context, html=False)
-        return Letter(
-            language=translation.get_language(),
-            subject=one_line(subject)[:SUBJECT_LENGTH],
-            text=_render(notification.kind, "email.txt", context, html=False) + "\n",
-            html=_render(notification.kind, "email.html", context, html=True),
-        )
+        return _render(notification.kind, name, context, html=html)
 
 
 def headline(notification: Notification) -> str:
@@ -104,16 +111,17 @@ def _notice(notification: Notification) -> Notice:
 @contextmanager
 def as_read_by(user: User) -> Iterator[None]:
     """A block in which texts, times and numbers come out as this person reads them."""
-    with (
-        translation.override(user.language or settings.LANGUAGE_CODE),
-        timezone.override(_zone(user.time_zone)),
-    ):
+    with translation.override(_language_of(user)), timezone.override(_zone_of(user)):
         yield
 
 
-def _zone(name: str) -> ZoneInfo | None:
+def _language_of(user: User) -> str:
+    return user.language or settings.LANGUAGE_CODE
+
+
+def _zone_of(user: User) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name) if name else None
+        return ZoneInfo(user.time_zone) if user.time_zone else None
     except (KeyError, ValueError, OSError):
         # A zone that this machine does not know: the site's own is used.
         return None
