@@ -19,7 +19,7 @@ class DuplicateNameError(Exception):
     """Two extensions of one kind claim the same name."""
 
 
-class UnknownNameError(LookupError):
+class UnknownNameError(KeyError):
     """No extension of this kind has that name."""
 
 

@@ -1,0 +1,219 @@
+"""One file, checked: the engine's front door.
+
+    with Check(path, profile, options) as check:
+        reading = check.read(on_progress)
+        check.export_records(target)
+        summary = check.run_rules(on_progress)
+        check.export_findings(target)
+
+Everything on disk lies in one temporary folder, gone on exit whatever happened. Without a profile only the structure is
+checked, and no database is opened.
+"""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import duckdb
+
+from validations.engine import reading as reading_half
+from validations.engine import report, table
+from validations.engine.errors import EngineError
+from validations.engine.judge import FINDING_COLUMNS, RECORD_COLUMNS, Judge
+from validations.engine.options import Options
+from validations.engine.profile import Profile
+from validations.engine.reading import Parsed, Reading
+from validations.engine.report import Summary
+
+__all__ = ["FINDING_COLUMNS", "RECORD_COLUMNS", "Check"]
+
+Progress = Callable[[int, int | None], None]
+Batch = list[tuple[Any, ...]]
+
+# Without a database, findings are sorted in memory; beyond this many, they are told in the order of the file as found.
+SORTED_IN_MEMORY = 100_000
+
+
+class Check(AbstractContextManager["Check"]):
+    """One file on its way through reading, typing, rules and report; each phase is called once, in this order."""
+
+    def __init__(self, path: Path, profile: Profile | None, options: Options | None = None) -> None:
+        self.path = path
+        self.profile = profile
+        self.options = options or Options()
+        self._exits = ExitStack()
+        self._folder = Path()
+        self._parsed: Parsed | None = None
+        self._judge: Judge | None = None
+
+    def __enter__(self) -> "Check":
+        folder = tempfile.TemporaryDirectory(
+            prefix="check-", dir=self.options.temp_dir, ignore_cleanup_errors=True
+        )
+        self._folder = Path(self._exits.enter_context(folder))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    def read(self, on_progress: Progress | None = None) -> Reading:
+        """How the file was read; its columns are matched and its values typed.
+
+        Raises: UnreadableFileError, permanent, when the file is no table; EngineError when the database failed, which
+        may pass; whatever `on_progress` raises.
+        """
+        self._parsed = reading_half.read(self.path, self.options, self._folder, on_progress)
+        found = self._parsed.reading
+        if self.profile is None:
+            return found
+        tell = on_progress or _silent
+        with _no_cells_in_errors():
+            connection = table.connect(self._folder, self.options.memory_limit_mb, self.options.threads)
+            self._exits.callback(connection.close)
+            table.load(connection, self._parsed)
+            labels = [column.label for column in found.columns]
+            self._judge = Judge(connection, labels, self.profile, self.options)
+            self._exits.callback(self._judge.close)
+            self._judge.type_values(lambda: tell(found.rows, found.rows))
+        matching = self._judge.matching
+        columns = tuple(
+            dataclasses.replace(column, field=matching.fields[column.index], how=matching.how[column.index])
+            for column in found.columns
+        )
+        return dataclasses.replace(found, columns=columns)
+
+    def run_rules(self, on_progress: Progress | None = None) -> Summary:
+        """The report, after schema and rules were checked.
+
+        Raises: EngineError when the database failed, which may pass; whatever `on_progress` raises.
+        """
+        parsed, tell = self._read(), on_progress or _silent
+        rows = parsed.reading.rows
+        if self._judge is None:
+            tell(rows, rows)
+            return report.summarize_structure(parsed.findings(), rows=rows, last_line=_last_line(parsed))
+        with _no_cells_in_errors():
+            return self._judge.run_rules(
+                lambda share: tell(int(share * rows), rows), rows=rows, last_line=_last_line(parsed)
+            )
+
+    def export_records(
+        self, target: Path | BinaryIO, *, before: Sequence[int] = (), rows: tuple[int, int] | None = None
+    ) -> None:
+        """Write the records as CSV without header, RECORD_COLUMNS in order, as PostgreSQL's COPY reads it.
+
+        Shape: `before` are numbers that stand first on each line; `rows` are the first and the last row wanted.
+        """
+        if self._judge is not None:
+            self._copy(self._judge.records_query(rows), target, before)
+
+    def record_batches(self, size: int = 5000) -> Iterator[Batch]:
+        """The records as tuples in RECORD_COLUMNS order; nothing else may be asked before the last batch."""
+        if self._judge is not None:
+            with _no_cells_in_errors():
+                yield from self._judge.batches(self._judge.records_query(), size)
+
+    def export_findings(self, target: Path | BinaryIO, *, before: Sequence[int] = ()) -> None:
+        """Write the findings as CSV without header, FINDING_COLUMNS in order, as PostgreSQL's COPY reads it.
+
+        Shape: `before` are numbers that stand first on each line.
+        """
+        if self._judge is not None:
+            self._copy(self._judge.findings_query(), target, before)
+
+    def finding_batches(self, size: int = 5000) -> Iterator[Batch]:
+        """The findings as tuples in FINDING_COLUMNS order, by line and code."""
+        if self._judge is not None:
+            with _no_cells_in_errors():
+                yield from self._judge.batches(self._judge.findings_query(), size)
+            return
+        batch: Batch = []
+        for finding in self._structural_findings():
+            batch.append(finding)
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def write_cleaned(self, target: Path) -> None:
+        """Write the parsed table as UTF-8, RFC 4180, commas, the header first."""
+        self._read().write_cleaned(target)
+
+    def _read(self) -> Parsed:
+        if self._parsed is None:
+            raise EngineError("read() comes first")
+        return self._parsed
+
+    def _structural_findings(self) -> Iterator[tuple[Any, ...]]:
+        """The findings of the reading pass in FINDING_COLUMNS order."""
+        parsed = self._read()
+        labels = {column.index: column.label for column in parsed.reading.columns}
+        found = parsed.findings()
+        if sum(parsed.counts.values()) <= SORTED_IN_MEMORY:
+            found = iter(sorted(found, key=lambda f: (f[3] is not None, f[3] or 0, f[0], f[4] or 0)))
+        for code, severity, row, line, index, value, params, suggestion in found:
+            label = "" if index is None else labels.get(index, "")
+            yield (code, severity, line, row, index, label, "", value, params, suggestion, None)
+
+    def _copy(self, query: str, target: Path | BinaryIO, before: Sequence[int]) -> None:
+        """Let DuckDB write the query's rows inside the folder it may write to, then hand them over."""
+        judge = self._judge
+        if judge is None:
+            return
+        source = self._folder / "export.csv"
+        quoted = str(source).replace("'", "''")
+        with _no_cells_in_errors():
+            judge.connection.execute(
+                f"COPY (SELECT {''.join(f'{number:d}, ' for number in before)}* FROM ({query})) TO "
+                f"'{quoted}' (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL '')"
+            )
+        _deliver(source, target)
+
+
+def _copy_line(values: tuple[Any, ...]) -> str:
+    """One line of CSV in which an empty text and nothing at all differ, as PostgreSQL's COPY reads it."""
+    cells = (
+        "" if v is None else f'"{v.replace(chr(34), chr(34) * 2)}"' if isinstance(v, str) else str(v)
+        for v in values
+    )
+    return ",".join(cells) + "\n"
+
+
+def _deliver(source: Path, target: Path | BinaryIO) -> None:
+    """Move an export to where it was asked for."""
+    if isinstance(target, Path):
+        shutil.move(source, target)
+        return
+    with source.open("rb") as stream:
+        shutil.copyfileobj(stream, target, 1 << 20)
+    source.unlink()
+
+
+def _last_line(parsed: Parsed) -> int:
+    """The physical line the last row begins at."""
+    first_row, first_line = parsed.breaks[-1]
+    return max(1, first_line + parsed.reading.rows - first_row)
+
+
+def _silent(done: int, total: int | None) -> None:
+    """Progress nobody asked for."""
+
+
+@contextmanager
+def _no_cells_in_errors() -> Iterator[None]:
+    """Turn DuckDB's errors, whose texts quote cells, into our own without them."""
+    try:
+        yield
+    except duckdb.Error as error:
+        kind = type(error).__name__
+    else:
+        return
+    raise EngineError(f"the table could not be checked ({kind})")

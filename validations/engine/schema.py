@@ -1,0 +1,375 @@
+"""A profile's Table Schema as SQL: the table `typed` and the checks of the schema itself.
+
+Every mapped column is read in one pass over `cells`. Per field, `typed` holds the value and, in `<field>_raw`, the
+cell's own text wherever that text was not already in the plain form: with a value beside it, it was read in another
+form (and that is reported); with NULL beside it, it could not be read (and that is reported too). The plain form is
+tested first by something cheap; only cells that fail it meet the expressions that trim, convert and forgive.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+
+from validations.engine import texts
+from validations.engine.profile import DATE_FORMATS, Constraints, Profile
+from validations.engine.rules import INFO, OFF, WARNING, hits, literal, literals
+from validations.engine.texts import CodeTexts, Text
+from validations.engine.values import BLANKS, TypedColumn, blank
+
+# Enough rows to see how a column writes its dates; the whole column decides.
+GUESS_ROWS = 2000
+TOTAL_WORDS = r"(?i)(grand|sous)?[ _-]?tot(al|aux)([ _-](général|general|partiel))?[ :]*"
+
+texts.register(
+    CodeTexts(
+        code="value-normalized",
+        severity=INFO,
+        title=Text("Values read in another form", "Valeurs lues sous une autre forme"),
+        message=Text(
+            "{count:number} {count|value|values} of “{title:text}” had extra spaces or another way of writing and "
+            "{count|was|were} read as {form:text}.",
+            "{count:number} {count|valeur|valeurs} de « {title:text} » {count|avait|avaient} des espaces en "
+            "trop ou une autre écriture et {count|a été lue|ont été lues} comme {form:text}.",
+        ),
+        explanation=Text(
+            "Spaces around a value, full-width digits or another usual way of writing do not change what is meant.",
+            "Des espaces autour d'une valeur, des chiffres pleine chasse ou une autre écriture "
+            "usuelle n'en changent pas "
+            "le sens.",
+        ),
+        fix=Text(
+            "Nothing has to be done. Set the export to the usual form if the payer is stricter.",
+            "Rien à faire. Réglez l'exportation sur la forme usuelle si le payeur est plus strict.",
+        ),
+    )
+)
+texts.register(
+    CodeTexts(
+        code="date-ambiguous",
+        severity=WARNING,
+        title=Text("Day and month could be swapped", "Jour et mois pourraient être inversés"),
+        message=Text(
+            "Every date of “{title:text}” fits both {form:text} and {other:text}. They were read as {form:text}.",
+            "Chaque date de « {title:text} » se lit aussi bien {form:text} que {other:text}. Elles "
+            "ont été lues {form:text}.",
+        ),
+        explanation=Text(
+            "No day above 12 occurs in the column, so the file itself does not tell the day from the month.",
+            "Aucun jour supérieur à 12 dans la colonne : le fichier ne permet pas de distinguer le jour du mois.",
+        ),
+        fix=Text(
+            "Compare two dates with the original claims. Export the dates as YYYY-MM-DD to be safe.",
+            "Comparez deux dates avec les demandes d'origine. Exportez les dates en AAAA-MM-JJ pour plus de sûreté.",
+        ),
+    )
+)
+texts.register(
+    CodeTexts(
+        code="total-row",
+        severity=INFO,
+        title=Text("Total row", "Ligne de total"),
+        message=Text(
+            "This row sums up others; it was not taken as a record.",
+            "Cette ligne en totalise d'autres ; elle n'a pas été prise comme un enregistrement.",
+        ),
+        explanation=Text(
+            "A row with a word for total in it, and none of the values every record must have, is no claim.",
+            "Une ligne qui porte le mot « total » et aucune des valeurs obligatoires n'est pas une demande.",
+        ),
+        fix=Text("Nothing has to be done.", "Rien à faire."),
+    )
+)
+
+
+def guess_dates(
+    connection: duckdb.DuckDBPyConnection, profile: Profile, indexes: Mapping[str, int]
+) -> dict[str, str]:
+    """The likely format of each date column, from the first rows; `better_dates` judges it by the whole column."""
+    wanted = {f.name: f.formats for f in profile.fields if f.type == "date" and f.name in indexes}
+    if not wanted:
+        return {}
+    counts = ", ".join(
+        f"count(*) FILTER (regexp_full_match(c{indexes[name]}, {literal(DATE_FORMATS[pattern][0])}))"
+        for name, patterns in wanted.items()
+        for pattern in patterns
+    )
+    row = iter(_one(connection, f"SELECT {counts} FROM (SELECT * FROM cells LIMIT {GUESS_ROWS})"))
+    decided = {}
+    for name, patterns in wanted.items():
+        found = [(next(row), -position, pattern) for position, pattern in enumerate(patterns)]
+        decided[name] = max(found)[2]
+    return decided
+
+
+def better_dates(connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...]) -> dict[str, str]:
+    """The date columns most of whose cells are written in another format than they were read in, with that format."""
+    better = {}
+    for column in columns:
+        others = [pattern for pattern in column.field.formats if pattern != column.pattern]
+        if column.index is None or not others:
+            continue
+        raw = f"{column.field.name}_raw"
+        counts = ", ".join(
+            f"count(*) FILTER (regexp_full_match({raw}, {literal(DATE_FORMATS[pattern][0])}))"
+            for pattern in others
+        )
+        read, *unread = _one(connection, f"SELECT count({column.field.column}), {counts} FROM typed")
+        most = max(range(len(others)), key=lambda position: unread[position])
+        if unread[most] > read:
+            better[column.field.name] = others[most]
+    return better
+
+
+def ambiguous_dates(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...]
+) -> Iterator[tuple[TypedColumn, str]]:
+    """The date columns in which day and month could be swapped without notice, with the other format."""
+    swaps = {"%d/%m/%Y": "%m/%d/%Y", "%m/%d/%Y": "%d/%m/%Y"}
+    for column in columns:
+        other = swaps.get(column.pattern)
+        if other is None or column.index is None:
+            continue
+        name = column.field.column
+        told, different = _one(
+            connection,
+            f"SELECT count(*) FILTER (day({name}) > 12), count(*) FILTER (day({name}) <> month({name})) FROM typed",
+        )
+        if different and not told:
+            yield column, other
+
+
+def create_typed(profile: Profile, columns: tuple[TypedColumn, ...], kept: Sequence[int]) -> str:
+    """The statement that makes the table `typed`: a row a record, `k<index>` for each column kept as it is.
+
+    Besides its value each field has its `_raw`, and where a few leading characters identify it, its `_key`: a hash of
+    these, which rules group by.
+    """
+    present = [column for column in columns if column.index is not None]
+    missing = [value for value in profile.missing_values if value]
+    inner = ["row", *(f"c{index} AS k{index}" for index in kept)]
+    inner += [f"c{c.index} AS r{c.index}, {c.fast} AS f{c.index}" for c in present]
+    middle = ["row", *(f"k{index}" for index in kept), *(_value_and_raw(c, missing) for c in present)]
+    middle += [
+        f"NULL::{c.sql_type} AS {c.field.column}, NULL::VARCHAR AS {c.field.name}_raw"
+        for c in columns
+        if c.index is None
+    ]
+    outer = ["*"] + [
+        f"hash(substr({c.field.column}, 1, {c.field.key_length})) AS {c.field.name}_key"
+        for c in columns
+        if c.field.key_length
+    ]
+    return (
+        f"CREATE OR REPLACE TABLE typed AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(middle)} "
+        f"FROM (SELECT {', '.join(inner)} FROM cells))"
+    )
+
+
+def _value_and_raw(column: TypedColumn, missing: Sequence[str]) -> str:
+    """A field's value and its raw text: NULL for a cell that is not there, '' for an empty one that must not be."""
+    fast, raw = f"f{column.index}", f"r{column.index}"
+    empty = f"{raw} = '' OR {blank(raw)}" + (f" OR {raw} IN ({literals(missing)})" if missing else "")
+    nothing = "''" if column.field.constraints.required else "NULL"
+    return (
+        f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {raw} IS NULL OR {empty} THEN NULL ELSE {column.slow} END "
+        f"AS {column.field.column}, CASE WHEN {fast} IS NOT NULL OR {raw} IS NULL THEN NULL WHEN "
+        f"{empty} THEN {nothing} "
+        f"ELSE {raw} END AS {column.field.name}_raw"
+    )
+
+
+def take_out_totals(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...], column_count: int
+) -> None:
+    """Move the rows that sum up others from `typed` to the table `total_rows`; they are no records.
+
+    A total row says so in one cell ("Grand Total") and has at most that cell in the columns every record must fill.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE total_rows (row BIGINT, is_partial BOOLEAN, amount VARCHAR, grand_total VARCHAR)"
+    )
+    required = [c.field for c in columns if c.index is not None and c.field.constraints.required]
+    if len(required) < 2:
+        return
+    filled = " + ".join(
+        f"({f.column} IS NOT NULL OR coalesce({f.name}_raw, '') <> '')::INT" for f in required
+    )
+    candidates = f"SELECT row FROM typed WHERE {filled} <= 1"
+    if not _one(connection, f"SELECT count(*) FROM ({candidates})")[0]:
+        return
+    words = " OR ".join(
+        f"coalesce(regexp_full_match(trim(c{index}, {literal(BLANKS)}), {literal(TOTAL_WORDS)}), false)"
+        for index in range(column_count)
+    )
+    partial = " OR ".join(
+        f"coalesce(regexp_matches(c{i}, '(?i)^.?sous'), false)" for i in range(column_count)
+    )
+    places = {c.field.name: f"c{c.index}" for c in columns if c.index is not None}
+    money = ", ".join(places.get(name, "NULL") for name in ("amount", "grand_total"))
+    connection.execute(
+        f"INSERT INTO total_rows SELECT row, {partial}, {money} FROM cells WHERE row IN ({candidates}) AND ({words})"
+    )
+    connection.execute("DELETE FROM typed WHERE row IN (SELECT row FROM total_rows)")
+
+
+def format_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str]]:
+    """Code and query for cells that could not be read and that no rule of their own reports."""
+    for column in columns:
+        if column.index is None or column.field.error_code:
+            continue
+        has_pattern = column.field.constraints.pattern is not None
+        code = "constraint-error" if has_pattern else "type-error"
+        expected = column.field.constraints.pattern or ""
+        yield (
+            code,
+            _select(
+                column,
+                f"{column.field.column} IS NULL AND {column.field.name}_raw <> ''",
+                {
+                    "constraint": literal("pattern"),
+                    "expected": literal(expected),
+                    "type": literal(column.field.type),
+                },
+                value=f"{column.field.name}_raw",
+            ),
+        )
+
+
+def constraint_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str]]:
+    """Code and query for values that break a constraint of the schema."""
+    for column in columns:
+        if column.index is None:
+            continue
+        for constraint, expected, condition in _broken_constraints(column):
+            params = {
+                "constraint": literal(constraint),
+                "expected": literal(expected),
+                "type": literal(column.field.type),
+            }
+            yield "constraint-error", _select(column, condition, params)
+        if column.field.constraints.unique:
+            yield "unique-error", _repeats(column.field.name, (column.field.column,))
+
+
+def key_failures(profile: Profile, columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str]]:
+    """Code and query for rows whose primary key is empty or taken."""
+    by_name = {column.field.name: column for column in columns}
+    key = [by_name[name] for name in profile.primary_key]
+    if key and all(column.index is not None for column in key):
+        yield "primary-key", _repeats(key[0].field.name, tuple(column.field.column for column in key))
+
+
+def duplicate_rows(column_count: int) -> str:
+    """The query for rows all of whose cells equal an earlier row's."""
+    everything = ", ".join(f"coalesce(c{index}, '')" for index in range(column_count))
+    selected = hits("", other_row="first_row")
+    return (
+        f"SELECT {selected} FROM (SELECT row, min(row) OVER (PARTITION BY {everything}) AS first_row FROM cells "
+        f"WHERE hash({everything}) IN (SELECT h FROM (SELECT hash({everything}) AS h FROM cells) GROUP BY h "
+        f"HAVING count(*) > 1)) WHERE row > first_row"
+    )
+
+
+def normalized_counts(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...]
+) -> Iterator[tuple[TypedColumn, int]]:
+    """The columns in which some values were read from another than the plain form, with how many.
+
+    A form that a rule of its own reports (a point in an amount) is not counted here.
+    """
+    present = [column for column in columns if column.index is not None]
+    if not present:
+        return
+    counts = _one(connection, f"SELECT {', '.join(map(_count_changed, present))} FROM typed")
+    for column, count in zip(present, counts, strict=True):
+        if count:
+            yield column, count
+
+
+def severity_in(profile: Profile, code: str) -> str:
+    """The severity of a schema code in this profile."""
+    return profile.setting(code).severity or texts.texts_of(code).severity
+
+
+def is_on(profile: Profile, code: str) -> bool:
+    """Whether a profile wants findings of a code."""
+    return severity_in(profile, code) != OFF
+
+
+def total_rows() -> str:
+    """The query for rows that sum up others."""
+    return f"SELECT {hits('')} FROM total_rows"
+
+
+def shown_format(pattern: str) -> str:
+    """A date format as its reader knows it: `DD/MM/YYYY`."""
+    return DATE_FORMATS[pattern][1]
+
+
+def as_text(text: str) -> str:
+    """A text as JSON."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def as_json(params: Mapping[str, object]) -> str:
+    """Parameters as the JSON text that stands in a finding."""
+    return json.dumps(params, ensure_ascii=False, default=str)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    row = connection.execute(query).fetchone()
+    return tuple(row or ())
+
+
+def _count_changed(column: TypedColumn) -> str:
+    raw = f"{column.field.name}_raw"
+    same = f" AND NOT {column.also_plain.format(raw)}" if column.also_plain else ""
+    return f"count({raw}) FILTER ({column.field.column} IS NOT NULL{same})"
+
+
+def _select(column: TypedColumn, condition: str, params: Mapping[str, str], value: str = "NULL") -> str:
+    titles = {"title_en": literal(column.field.title.en), "title_fr": literal(column.field.title.fr)}
+    selected = hits(column.field.name, value=value, params={**titles, **params})
+    return f"SELECT {selected} FROM typed WHERE {condition}"
+
+
+def _repeats(field_name: str, columns: tuple[str, ...]) -> str:
+    """The query for second and later rows with the same values, each naming the first."""
+    key = ", ".join(columns)
+    given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    selected = hits(field_name, other_row="first_row")
+    return (
+        f"SELECT {selected} FROM (SELECT row, min(row) OVER (PARTITION BY {key}) AS first_row FROM typed "
+        f"WHERE {given} AND hash({key}) IN (SELECT h FROM (SELECT hash({key}) AS h FROM typed WHERE {given}) "
+        f"GROUP BY h HAVING count(*) > 1)) WHERE row > first_row"
+    )
+
+
+def _broken_constraints(column: TypedColumn) -> Iterator[tuple[str, str, str]]:
+    """Name, bound and SQL condition for each constraint that a value can break after it was read."""
+    wanted: Constraints = column.field.constraints
+    name = column.field.column
+    if wanted.enum:
+        text = f"{name}::VARCHAR" if column.sql_type == "VARCHAR" else f"CAST({name} AS VARCHAR)"
+        yield "enum", ", ".join(wanted.enum[:10]), f"{text} NOT IN ({literals(wanted.enum)})"
+    for constraint, bound, operator in (("minimum", wanted.minimum, "<"), ("maximum", wanted.maximum, ">")):
+        if bound is not None:
+            yield (
+                constraint,
+                bound,
+                f"{name} {operator} TRY_CAST({_bound(column, bound)} AS {column.sql_type})",
+            )
+    if wanted.min_length is not None:
+        yield "minLength", str(wanted.min_length), f"length({name}) < {wanted.min_length}"
+    if wanted.max_length is not None:
+        yield "maxLength", str(wanted.max_length), f"length({name}) > {wanted.max_length}"
+
+
+def _bound(column: TypedColumn, bound: str) -> str:
+    """A bound as SQL, in cents where the column holds cents."""
+    return (
+        f"TRY_CAST({literal(bound)} AS DECIMAL(18, 2)) * 100"
+        if column.field.unit == "cents"
+        else literal(bound)
+    )
