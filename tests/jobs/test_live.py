@@ -467,20 +467,29 @@ def test_h02_a_stream_that_nobody_reads_is_given_up(port: int, monkeypatch: pyte
 
 
 def test_a_server_that_stops_does_not_wait_for_its_streams(redis_server: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port, descriptor = listener.getsockname()[1], listener.fileno()
-        environment = {**os.environ, "REDIS_URL": redis_server}
-        command = [sys.executable, "-c", SERVE.format(descriptor=descriptor, urls=__name__)]
-        with (
-            subprocess.Popen(
-                command, env=environment, pass_fds=[descriptor], stderr=subprocess.PIPE
-            ) as server,
-            opened(port, "/quiet/?owner=1") as client,
-        ):
+    with a_server_of_its_own(redis_server) as (port, server):
+        with RawClient(port, timeout_seconds=60) as client:
+            client.start("/quiet/?owner=1", method="GET")
             read_until(client, b'{"value":1}')
             server.terminate()
-            _, complaints = server.communicate(timeout=10)
-    assert b"Exception" not in complaints
+            _, complaints = server.communicate(timeout=30)
+        assert b"Exception" not in complaints
+
+
+@contextlib.contextmanager
+def a_server_of_its_own(redis_url: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """The server as a process, which gets signals; its port, and the process."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        descriptor = listener.fileno()
+        command = [sys.executable, "-c", SERVE.format(descriptor=descriptor, urls=__name__)]
+        environment = {**os.environ, "REDIS_URL": redis_url}
+        with subprocess.Popen(
+            command, env=environment, pass_fds=[descriptor], stderr=subprocess.PIPE
+        ) as server:
+            try:
+                yield listener.getsockname()[1], server
+            finally:
+                server.kill()
 
 
 SERVE = """
