@@ -58,7 +58,7 @@ def test_a_french_reader_gets_french_numbers_dates_and_headers(
     drain()
     [message] = mailbox.messages
     assert message["Content-Language"] == "fr"
-    assert "1\xa0312" in str(message["Subject"])
+    assert "\xa0: 1\xa0312 erreurs à corriger" in str(message["Subject"])
     assert "30\xa0414,25\xa0$" in part(message, "plain")
     assert '<html lang="fr">' in part(message, "html")
 
