@@ -26,6 +26,7 @@ from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
+from config.checks import refuse_unsafe_settings
 from config.uploads import (
     BodyRefusedError,
     BodyTooLargeError,
@@ -300,4 +301,5 @@ class _Lingering:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
+refuse_unsafe_settings()
 application = Handler()

@@ -11,7 +11,7 @@ import environ
 from django.utils.translation import gettext_lazy as _
 
 from config.queues import QUEUES
-from config.unfold import UNFOLD as UNFOLD
+from config.unfold import UNFOLD as UNFOLD  # noqa: PLC0414 -- a setting, read from here
 
 # ModelAdmin and ModelForm take their model as a type parameter, as the stubs describe.
 django_stubs_ext.monkeypatch()

@@ -47,7 +47,7 @@ def faults(path: Path) -> Iterator[str]:
         source, texts = singular(message), translations(message)
         if message.fuzzy:
             yield f"doubtful (fuzzy): {source!r}"
-        elif not all(texts):
+        elif not (texts and all(texts)):
             yield f"not translated: {source!r}"
         else:
             yield from (f"{error}: {source!r}" for error in message.check(catalogue))
@@ -75,7 +75,7 @@ def singular(message: Message) -> str:
 
 def translations(message: Message) -> list[str]:
     """The message's translations: one, or one for each plural form."""
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
 def extract(root: Path, language: str) -> None:

@@ -47,11 +47,11 @@ class Command(BaseCommand):
                 except (DemoError, VisitError) as error:
                     failures.append(str(error))
                     lines.show_kept()
+                if failures or options["stop_after"]:
+                    site.stop()
                 else:
                     self._invite(site, password)
                     lines.open()
-                if failures or options["stop_after"]:
-                    site.stop()
 
             story = threading.Thread(target=tell, daemon=True)
             story.start()
