@@ -494,8 +494,8 @@ def a_server_of_its_own(redis_url: str) -> Iterator[tuple[int, "subprocess.Popen
 
 SERVE = """
 import uvicorn
+from config.asgi import Handler
 from django.conf import settings
 settings.ROOT_URLCONF, settings.MIDDLEWARE = "{urls}", []
-from config.asgi import application
-uvicorn.run(application, fd={descriptor}, timeout_graceful_shutdown=60, log_level="warning")
+uvicorn.run(Handler(), fd={descriptor}, timeout_graceful_shutdown=60, log_level="warning")
 """
