@@ -34,20 +34,12 @@ class AdminSite(UnfoldAdminSite):
         guarded = super().admin_view(view, cacheable)
 
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if (
-                request.user.is_authenticated
-                and not self.has_permission(request)
-                and not _is_way_out(request)
-            ):
+            if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
             response: HttpResponseBase = guarded(request, *args, **kwargs)
             return response
 
         return inner
-
-
-def _is_way_out(request: HttpRequest) -> bool:
-    return request.path == reverse("admin:logout")
 
 
 class AdminConfig(apps.AdminConfig):

@@ -32,6 +32,8 @@ def _group(title: Any, *items: dict[str, Any]) -> dict[str, Any]:
 
 
 NAVIGATION: list[dict[str, Any]] = [
+    # Every address begins with this one, so that it would always count as the page that is open.
+    {"items": [{"title": _("Back to the site"), "icon": "arrow_back", "link": "/", "active": False}]},
     _group(
         _("Validations"),
         _item(_("Runs"), "fact_check", "validations.validationrun"),
@@ -78,6 +80,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_BACK_BUTTON": True,
     "SHOW_LANGUAGES": True,
+    "LANGUAGES": {"action": reverse_lazy("organizations:language")},
     "STYLES": [lambda request: static("css/admin.css")],
     "BORDER_RADIUS": "8px",
     # The accent and the grays of static/css/bordereau.css, as the scale that unfold wants.
@@ -109,5 +112,6 @@ UNFOLD: dict[str, Any] = {
             "950": "#06231f",
         },
     },
+    "DASHBOARD_CALLBACK": "config.overview.add_overview",
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
 }

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
-from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, link_to, uuid_of
+from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, link_to, time_text, uuid_of
 from notifications.models import Delivery, DeliveryAttempt, DeliveryStatus, Notification
 
 STATUS_KINDS: dict[str, str] = {
@@ -79,9 +79,9 @@ class NotificationAdmin(ReadOnlyAdmin):
     )
 
     @admin.display(description=gettext_lazy("time"), ordering="created_at")
-    def display_time(self, notification: Notification) -> Any:
+    def display_time(self, notification: Notification) -> str:
         """When it was told."""
-        return notification.created_at
+        return time_text(notification.created_at)
 
     @admin.display(description=gettext_lazy("organization"))
     def display_organization(self, notification: Notification) -> str:
@@ -140,9 +140,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
 
     @admin.display(description=gettext_lazy("time"), ordering="created_at")
-    def display_time(self, delivery: Delivery) -> Any:
+    def display_time(self, delivery: Delivery) -> str:
         """When it was decided on."""
-        return delivery.created_at
+        return time_text(delivery.created_at)
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def display_status(self, delivery: Delivery) -> str:

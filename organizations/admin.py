@@ -25,6 +25,7 @@ class MembershipInline(TabularInline):
     extra = 0
     autocomplete_fields = ("user",)
     fields = ("user", "role")
+    ordering = ("pk",)
     per_page = 20  # type: ignore[assignment]  # unfold types it by its empty default
 
 
@@ -132,6 +133,10 @@ class OrganizationAdmin(StaffAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: an organization is suspended instead."""
         return False
+
+    def applies(self, name: str, row: Organization) -> bool:
+        """A suspension is put or lifted."""
+        return (name == "suspend") is (row.suspended_at is None)
 
     @admin.display(description=gettext_lazy("members"), ordering="member_count")
     def display_members(self, organization: Any) -> int:
@@ -262,6 +267,10 @@ class ApiKeyAdmin(StaffAdmin):
         response = TemplateResponse(request, "admin/organizations/apikey/issued.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+    def applies(self, name: str, row: ApiKey) -> bool:
+        """A key is revoked once."""
+        return row.revoked_at is None
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def display_organization(self, key: ApiKey) -> str:

@@ -25,6 +25,7 @@ from jobs.admin.base import (
     link_to,
     person,
     seconds_text,
+    time_text,
     uuid_of,
 )
 from jobs.errors import IllegalTransitionError
@@ -76,7 +77,7 @@ class ValidationRunAdmin(ReadOnlyAdmin):
         "display_verdict",
         "error_count",
         "warning_count",
-        "created_at",
+        "display_sent",
         "display_duration",
     )
     list_filter = (
@@ -166,6 +167,22 @@ class ValidationRunAdmin(ReadOnlyAdmin):
         )
         action = ServiceAction(_delete, refusals=REFUSALS, warning=warning)
         return self.act(request, queryset, "delete_runs", action)
+
+    def applies(self, name: str, row: ValidationRun) -> bool:
+        """What can be done with a run depends on its state and on whether its file is still stored."""
+        match name:
+            case "cancel_runs":
+                return row.is_active
+            case "retry_runs":
+                return bool(row.file) and row.status in (RunStatus.FAILED, RunStatus.CANCELLED)
+            case "repeat_runs":
+                return bool(row.file) and not row.is_active
+        return True
+
+    @admin.display(description=gettext_lazy("sent"), ordering="created_at")
+    def display_sent(self, run: ValidationRun) -> str:
+        """When the file arrived."""
+        return time_text(run.created_at)
 
     @admin.display(description=gettext_lazy("file"), ordering="file_name")
     def display_file(self, run: ValidationRun) -> str:
@@ -314,10 +331,7 @@ class PatientDataAdmin(ReadOnlyAdmin):
     list_select_related = ("result__run", "organization")
     search_exact = {"result__run__id": uuid_of}
     search_help_text = gettext_lazy("Id of a run")
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Besides the declared filters, the one set of results that a run's page links to."""
-        return lookup in ("result__id__exact", "result_id") or super().lookup_allowed(lookup, value, request)
+    link_lookups = ("result__id__exact",)
 
     @admin.display(description=gettext_lazy("run"))
     def display_run(self, row: Finding | BillingRecord) -> str:
@@ -539,13 +553,18 @@ class LogEntryAdmin(ReadOnlyAdmin):
     """Steps in the life of runs."""
 
     ordering = ("-id",)
-    list_display = ("at", "display_step", "display_run", "organization")
-    list_display_links = ("at",)
+    list_display = ("display_at", "display_step", "display_run", "organization")
+    list_display_links = ("display_at",)
     list_select_related = ("run", "organization")
     list_defer = ("run__reading", "run__summary")
     search_exact = {"run__id": uuid_of}
     search_help_text = gettext_lazy("Id of a run")
     fields = ("at", "display_step", "display_run", "organization", "code")
+
+    @admin.display(description=gettext_lazy("time"), ordering="id")
+    def display_at(self, entry: LogEntry) -> str:
+        """When it happened."""
+        return time_text(entry.at)
 
     @admin.display(description=gettext_lazy("step"))
     def display_step(self, entry: LogEntry) -> str:

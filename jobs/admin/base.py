@@ -1,9 +1,11 @@
 """What the admin pages of every app have in common: cheap lists, read-only history, actions that call services."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import messages
@@ -17,11 +19,13 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from unfold.views import ChangeList
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -40,6 +44,10 @@ M = TypeVar("M", bound=Model)
 COUNT_LIMIT = 10_000
 # One request acts on no more rows than this, whatever a client sends.
 ACTION_LIMIT = 500
+
+
+# What a filter may put behind the name of its column.
+_LOOKUP = r"(__(id__)?(exact|isnull|isempty|in)|_(from|to)(_[01])?)?"
 
 
 class CappedPaginator(AnyPaginator):
@@ -78,17 +86,29 @@ class ServiceAction:
     warning: str = ""
 
 
+class QuietChangeList(ChangeList):
+    """A list whose heading does not offer to show all rows."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows of the page; the count of all rows is not asked for, and counts as the one that was."""
+        super().get_results(request)
+        self.full_result_count = self.result_count
+
+
 class StaffAdmin(UnfoldAdmin):
     """The base of every admin page: lists never count a whole table, and search uses indexes only."""
 
     paginator = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
+    list_max_show_all = 0
     list_disable_select_all = True
     # Heavy columns that a list does not show.
     list_defer: tuple[str, ...] = ()
     # Field name -> what turns the typed text into its value; a text that does not fit is not searched there.
     search_exact: dict[str, Callable[[str], Any]] = {}
+    # Lookups in addresses that pages link to, beside those of the filters.
+    link_lookups: tuple[str, ...] = ()
     # Names of the actions offered as buttons on the page of one row.
     page_actions: tuple[str, ...] = ()
     change_form_outer_before_template = "admin/page_actions.html"
@@ -99,6 +119,15 @@ class StaffAdmin(UnfoldAdmin):
         match = request.resolver_match
         is_list = match is not None and (match.url_name or "").endswith("_changelist")
         return rows.defer(*self.list_defer) if is_list else rows
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only what is declared: Django would let any column be asked for, hidden ones among them."""
+        if lookup in self.link_lookups:
+            return True
+        return any(
+            re.fullmatch(f"{re.escape(name)}{_LOOKUP}", lookup)
+            for name in map(_filter_name, self.list_filter)
+        )
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The actions this person may take; Django's own deletion, which collects every related row, is none."""
@@ -156,8 +185,9 @@ class StaffAdmin(UnfoldAdmin):
         row = self.get_object(request, object_id) if object_id else None
         context = {
             **(extra_context or {}),
-            "page_actions": self.buttons(request),
-            **(self.page_context(request, row) if row else {}),
+            **(
+                {"page_actions": self.buttons(request, row), **self.page_context(request, row)} if row else {}
+            ),
         }
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -165,10 +195,22 @@ class StaffAdmin(UnfoldAdmin):
         """What the page of one row shows besides its fields; `page_links` are links beside the buttons."""
         return {}
 
-    def buttons(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """Name and label of the actions offered on the page of one row."""
+    def buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        """Name and label of the actions that this person can take on this row now."""
         allowed = self.get_actions(request)
-        return [(name, str(allowed[name][2])) for name in self.page_actions if name in allowed]
+        return [
+            (name, str(allowed[name][2]))
+            for name in self.page_actions
+            if name in allowed and self.applies(name, row)
+        ]
+
+    def applies(self, name: str, row: Any) -> bool:
+        """Whether an action makes sense in the state that the row is in."""
+        return True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list without an offer to show all rows."""
+        return QuietChangeList
 
     def act(self, request: HttpRequest, queryset: QuerySet[M], name: str, action: ServiceAction) -> Any:
         """Ask where the action warns, else do it to each chosen row and say how many changed."""
@@ -246,6 +288,13 @@ class ReadOnlyAdmin(StaffAdmin):
         return False
 
 
+def _filter_name(declared: Any) -> str:
+    """The name in the address of a filter, in whichever of Django's ways it is declared."""
+    if isinstance(declared, (list, tuple)):
+        return str(declared[0])
+    return str(getattr(declared, "parameter_name", declared))
+
+
 def admin_page(row: Model) -> str:
     """The address of a row's page in the admin."""
     meta = row._meta
@@ -280,19 +329,34 @@ def uuid_of(text: str) -> uuid.UUID:
     return uuid.UUID(text)
 
 
+def time_text(moment: datetime | None) -> str:
+    """Day and time to the second in the reader's zone, on one line; a dash for none."""
+    if moment is None:
+        return "–"
+    here = localtime(moment)
+    shown = f"{date_format(here, 'SHORT_DATE_FORMAT')} {here:%H:%M:%S}"
+    return format_html(
+        '<time class="bd-time" datetime="{}">{}</time>', here.isoformat(timespec="seconds"), shown
+    )
+
+
 def seconds_text(seconds: float | None) -> str:
     """A length of time as people say it: milliseconds for short ones, minutes and hours for long ones."""
     if seconds is None:
         return "–"
     if seconds < 1:
-        return _("%(number)s ms") % {"number": round(seconds * 1000)}
+        return _unbroken(_("%(number)s ms") % {"number": round(seconds * 1000)})
     if seconds < 60:
-        return _("%(number)s s") % {"number": number_format(seconds, 1)}
+        return _unbroken(_("%(number)s s") % {"number": number_format(round(seconds, 1), 1)})
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": rest}
+        return _unbroken(_("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": rest})
     hours, minutes = divmod(minutes, 60)
-    return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+    return _unbroken(_("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes})
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\u00a0")
 
 
 def bytes_text(size_bytes: int | None) -> str:

@@ -130,6 +130,7 @@ def home(request: HttpRequest) -> HttpResponse:
         queues=[_queue_row(queue) for queue in hints.overview()],
         workers=[_worker_row(worker) for worker in hints.workers()],
         server=hints.server(),
+        is_home=True,
     )
 
 
@@ -166,7 +167,7 @@ def state_page(state: str) -> Callable[..., HttpResponse]:
         return respond(
             request,
             "jobs.html",
-            name,
+            _("Queue %(queue)s") % {"queue": name},
             subtitle=STATE_LABELS[state],
             queue=name,
             state=state,
@@ -205,7 +206,7 @@ def queue_details(request: HttpRequest, queue: str) -> HttpResponse:
     return respond(
         request,
         "queue_detail.html",
-        name,
+        _("Queue %(queue)s") % {"queue": name},
         queue=name,
         row=_queue_row(hints.queues_view([name])[0]),
         policy=next((policy for policy in settings.JOBS_QUEUES if policy.name == name), None),

@@ -27,6 +27,7 @@ from jobs.admin.base import (
     link_to,
     person,
     seconds_text,
+    time_text,
     uuid_of,
 )
 from jobs.admin.filters import QueueFilter, TaskFilter
@@ -54,6 +55,7 @@ OUTCOME_KINDS: dict[str, str] = {
     AttemptOutcome.HANDED_BACK: "warn",
     AttemptOutcome.POSTPONED: "muted",
 }
+_RETRIED = (JobStatus.FAILED, JobStatus.CANCELLED)
 # A page shows the newest of these; a job that was retried by hand a hundred times is still one page.
 ATTEMPTS_SHOWN = 50
 EVENTS_SHOWN = 200
@@ -69,7 +71,7 @@ class JobAdmin(ReadOnlyAdmin):
         "queue",
         "display_tenant",
         "display_attempts",
-        "created_at",
+        "display_created",
         "display_duration",
         "display_error",
     )
@@ -115,12 +117,13 @@ class JobAdmin(ReadOnlyAdmin):
         (
             gettext_lazy("Times"),
             {
+                "classes": ("collapse",),
                 "fields": (
                     ("created_at", "due_at"),
                     ("sent_at", "started_at"),
                     ("finished_at", "cancel_requested_at"),
                     ("lease_until", "fence"),
-                )
+                ),
             },
         ),
     )
@@ -167,6 +170,15 @@ class JobAdmin(ReadOnlyAdmin):
         if job.status == JobStatus.RUNNING and job.cancel_requested_at:
             return badge(_("Stopping"), "warn")
         return badge(job.get_status_display(), STATUS_KINDS[job.status])
+
+    def applies(self, name: str, row: Job) -> bool:
+        """Ended jobs are retried, others cancelled."""
+        return row.status in _RETRIED if name == "retry_jobs" else not row.is_final
+
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def display_created(self, job: Job) -> str:
+        """When it was asked for."""
+        return time_text(job.created_at)
 
     @admin.display(description=gettext_lazy("organization"), ordering="tenant_id")
     def display_tenant(self, job: Job) -> str:
@@ -291,7 +303,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         "number",
         "display_outcome",
         "display_worker",
-        "started_at",
+        "display_started",
         "display_wait",
         "display_duration",
         "display_memory",
@@ -338,6 +350,11 @@ class AttemptAdmin(ReadOnlyAdmin):
         """Who ran it, where, in which process."""
         return f"{attempt.worker} · {attempt.host} · {attempt.pid}"
 
+    @admin.display(description=gettext_lazy("started"), ordering="started_at")
+    def display_started(self, attempt: Attempt) -> str:
+        """When a worker took the job."""
+        return time_text(attempt.started_at)
+
     @admin.display(description=gettext_lazy("waited"), ordering="wait_ms")
     def display_wait(self, attempt: Attempt) -> str:
         """From being due to being started."""
@@ -369,13 +386,18 @@ class JobEventAdmin(ReadOnlyAdmin):
     """Every change of every job's status."""
 
     ordering = ("-id",)
-    list_display = ("at", "display_job", "display_from", "display_to", "display_cause", "by")
-    list_display_links = ("at",)
+    list_display = ("display_at", "display_job", "display_from", "display_to", "display_cause", "by")
+    list_display_links = ("display_at",)
     list_select_related = ("job", "by")
     list_defer = ("job__arguments", "job__result", "job__error_params")
     search_exact = {"job_id": uuid_of}
     search_help_text = gettext_lazy("Id of a job")
     fields = ("at", "display_job", "display_from", "display_to", "display_cause", "by")
+
+    @admin.display(description=gettext_lazy("time"), ordering="id")
+    def display_at(self, event: JobEvent) -> str:
+        """When it happened."""
+        return time_text(event.at)
 
     @admin.display(description=gettext_lazy("job"))
     def display_job(self, event: JobEvent) -> str:
