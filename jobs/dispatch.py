@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import cast
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -23,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 # Missing in Redis: it came back empty, and every hint in it is gone.
 EPOCH_KEY = "jobs:epoch"
+# Written by dispatchers to learn whether Redis takes what is written.
+BEAT_KEY = "jobs:beat"
+# Ids of about 4 MB: what a dispatcher may ask for every few seconds.
+LONGEST_SEARCHED = 100_000
 # After a failure the next callers do not wait for a time-out of their own.
 PAUSE_SECONDS = 2.0
 # Hints of one pipeline: large enough to be cheap, small enough for the time-out.
@@ -98,10 +103,10 @@ def _push_batch(redis: Redis, jobs: Iterable[Job]) -> None:
 
 
 def redis_answers() -> bool:
-    """Whether Redis takes commands now."""
+    """Whether Redis takes what is written to it now: one that is full or a read-only copy answers, and does not."""
     client = _client()
     try:
-        client.redis.ping()
+        client.redis.set(BEAT_KEY, repr(time.time()))
     except REDIS_ERRORS:
         return False
     client.silent_until = 0.0
@@ -119,19 +124,33 @@ def came_back_empty() -> bool:
 def missing(jobs: Sequence[Job]) -> list[Job]:
     """Those of the sent rows of which Redis has no hint any more, or only half of one.
 
+    A queue that is longer than LONGEST_SEARCHED is not searched: its hints are looked for when it is shorter.
+
     Raises: RedisError when it does not answer.
     """
     redis = connection()
+    names = sorted({job.queue for job in jobs})
     with redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.llen(_key_of(name))
         for job in jobs:
             pipeline.exists(HintJob.key_for(str(job.pk)))
-            pipeline.lpos(f"{HintQueue.redis_queue_namespace_prefix}{job.queue}", str(job.pk))
         answers = pipeline.execute()
+    lengths, here = dict(zip(names, answers, strict=False)), answers[len(names) :]
+    placed = {name: _ids_in(redis, name) for name in names if lengths[name] <= LONGEST_SEARCHED}
     return [
         job
-        for job, here, place in zip(jobs, answers[::2], answers[1::2], strict=True)
-        if not here or place is None
+        for job, is_here in zip(jobs, here, strict=True)
+        if not is_here or (job.queue in placed and str(job.pk).encode() not in placed[job.queue])
     ]
+
+
+def _ids_in(redis: Redis, queue_name: str) -> set[bytes]:
+    return cast(set[bytes], set(redis.lrange(_key_of(queue_name), 0, -1)))
+
+
+def _key_of(queue_name: str) -> str:
+    return f"{HintQueue.redis_queue_namespace_prefix}{queue_name}"
 
 
 def forget(jobs: Sequence[Job]) -> None:
@@ -140,7 +159,7 @@ def forget(jobs: Sequence[Job]) -> None:
     try:
         with redis.pipeline(transaction=False) as pipeline:
             for job in jobs:
-                pipeline.lrem(f"{HintQueue.redis_queue_namespace_prefix}{job.queue}", 0, str(job.pk))
+                pipeline.lrem(_key_of(job.queue), 0, str(job.pk))
                 pipeline.unlink(HintJob.key_for(str(job.pk)))
             pipeline.execute()
     except REDIS_ERRORS as error:

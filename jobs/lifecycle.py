@@ -30,12 +30,12 @@ logger = logging.getLogger(__name__)
 S = JobStatus
 
 LEGAL: dict[JobStatus, frozenset[JobStatus]] = {
-    S.SCHEDULED: frozenset({S.QUEUED, S.HELD, S.CANCELLED}),
-    S.HELD: frozenset({S.QUEUED, S.SCHEDULED, S.CANCELLED}),
+    S.SCHEDULED: frozenset({S.QUEUED, S.CANCELLED}),
+    S.HELD: frozenset({S.QUEUED, S.CANCELLED}),
     S.QUEUED: frozenset({S.RUNNING, S.HELD, S.CANCELLED}),
     S.RUNNING: frozenset({S.SUCCEEDED, S.FAILED, S.RETRYING, S.SCHEDULED, S.QUEUED, S.CANCELLED}),
-    S.RETRYING: frozenset({S.QUEUED, S.HELD, S.CANCELLED}),
-    S.BLOCKED: frozenset({S.QUEUED, S.SCHEDULED, S.FAILED, S.CANCELLED}),
+    S.RETRYING: frozenset({S.QUEUED, S.CANCELLED}),
+    S.BLOCKED: frozenset({S.QUEUED, S.CANCELLED}),
     S.SUCCEEDED: frozenset(),
     # A person may give an ended job another chance.
     S.FAILED: frozenset({S.QUEUED}),

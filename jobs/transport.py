@@ -69,7 +69,7 @@ class HintJob(RQJob):
     def of(cls, job: Job, connection: Redis) -> "HintJob":
         """The hint of a row, not yet stored."""
         hint = cls(str(job.pk), connection=connection)
-        hint.data = JSONSerializer.dumps([RUN_FUNCTION, None, [str(job.pk), PAYLOAD_VERSION], {}])
+        hint.data = json.dumps([RUN_FUNCTION, None, [str(job.pk), PAYLOAD_VERSION], {}]).encode()
         hint.origin = job.queue
         hint.description = str(job.pk)
         hint.timeout = job.timeout_seconds

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 500
 # A sent row that no worker took is looked for in Redis after this many ticks, and again after as many.
 TICKS_BETWEEN_CHECKS = 5
+# After Redis refused hints although it answers, it is left alone for as many ticks.
+TICKS_AFTER_REFUSAL = 5
 # Of these, the oldest are looked for: the ones behind them come to the front in time.
 CHECKED_ROWS = 1000
 
@@ -38,6 +40,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._ticks = 0
+        self._resume_at_tick = 0
 
     def tick(self) -> int:
         """The number of jobs that were sent to Redis now.
@@ -46,7 +49,7 @@ class Dispatcher:
         """
         self._ticks += 1
         rescue_stalled()
-        if not dispatch.redis_answers():
+        if self._ticks < self._resume_at_tick or not dispatch.redis_answers():
             hold_unsent()
             return 0
         if dispatch.came_back_empty():
@@ -56,7 +59,11 @@ class Dispatcher:
             unsend_missing(limit=CHECKED_ROWS, older_than=check_interval())
         release_held()
         release_due()
-        return send_unsent()
+        sent, is_refused = send_unsent()
+        if is_refused:
+            # Rows that went back and forth every second would fill their timelines.
+            self._resume_at_tick = self._ticks + TICKS_AFTER_REFUSAL
+        return sent
 
     def run(self, parent_pid: int) -> None:
         """Tick until the parent process is gone; an absent database or Redis is waited for."""
@@ -133,8 +140,8 @@ def hold_unsent() -> int:
         return len(lifecycle.hold(Job.objects.filter(pk__in=ids), Cause.REDIS_AWAY))
 
 
-def send_unsent() -> int:
-    """The number of jobs whose hints were put into Redis.
+def send_unsent() -> tuple[int, bool]:
+    """The number of jobs whose hints were put into Redis, and whether it refused one.
 
     A row is marked first and its hint pushed after the commit, so that no lock is held while Redis is waited
     for. A dispatcher that dies in between leaves a row that counts as sent; the search for missing hints
@@ -144,9 +151,9 @@ def send_unsent() -> int:
     while marked := _mark_unsent():
         if not dispatch.push(marked):
             dispatch.hold(marked)
-            break
+            return sent, True
         sent += len(marked)
-    return sent
+    return sent, False
 
 
 def unsend_missing(*, limit: int | None, older_than: timedelta = timedelta(0)) -> int:

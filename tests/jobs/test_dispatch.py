@@ -64,6 +64,12 @@ def test_x11_a_full_redis_holds_jobs_and_fails_no_caller(own_redis: RedisServer)
     assert Job.objects.get(pk=job.pk).status == JobStatus.HELD
 
 
+def test_x11_a_full_redis_does_not_count_as_answering(own_redis: RedisServer) -> None:
+    assert dispatch.redis_answers()
+    own_redis.client.config_set("maxmemory", "1")
+    assert not dispatch.redis_answers()
+
+
 def test_a_failure_is_forgotten_as_soon_as_redis_answers(own_redis: RedisServer) -> None:
     own_redis.stop()
     tasks.empty.enqueue()

@@ -1,13 +1,15 @@
 """The state machine: what may follow on what, who may write, and what is noted of it."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from jobs import lifecycle
 from jobs.errors import FencedError, IllegalTransitionError
 from jobs.lifecycle import LEGAL, Cause, Record, Seat
-from jobs.models import FINAL_STATUSES, Attempt, AttemptOutcome, Job, JobEvent, JobStatus
+from jobs.models import FINAL_STATUSES, WAITING_STATUSES, Attempt, AttemptOutcome, Job, JobEvent, JobStatus
 from tests.support.probe import tasks
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +39,13 @@ def test_a_new_job_is_queued_and_its_timeline_begins() -> None:
 
 def test_every_status_has_its_legal_moves_listed() -> None:
     assert set(LEGAL) == set(JobStatus)
+
+
+def test_the_drawing_of_the_life_of_a_job_shows_exactly_the_legal_moves() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "job-lifecycle.md").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"^    (\w+) --> (\w+):", page, re.MULTILINE))
+    drawn |= {(status, S.CANCELLED) for status in WAITING_STATUSES}
+    assert drawn == {(status, to) for status, following in LEGAL.items() for to in following}
 
 
 def test_nothing_follows_on_success() -> None:
@@ -91,12 +100,9 @@ def test_an_attempt_that_lost_its_job_can_settle_nothing(seat: Seat) -> None:
     lifecycle.retry_later(late, Record(), Cause.LEASE_OVER, timedelta(0))
     lifecycle.release(Job.objects.filter(pk=late.pk), S.RETRYING, Cause.DUE)
     lifecycle.claim(late.pk, seat)
-    for settle in (
-        lambda: lifecycle.succeed(late, Record()),
-        lambda: lifecycle.end_cancelled(late, Record()),
-    ):
+    for settle in (lifecycle.succeed, lifecycle.end_cancelled, lifecycle.hand_back):
         with pytest.raises(FencedError):
-            settle()
+            settle(late, Record())
     assert Job.objects.get(pk=late.pk).status == S.RUNNING
 
 

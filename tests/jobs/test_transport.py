@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from rq.exceptions import NoSuchJobError
+from rq.serializers import JSONSerializer
 
 from jobs import dispatch
 from jobs.models import Job
@@ -49,7 +50,7 @@ def payload(content: object) -> bytes:
     return zlib.compress(json.dumps(content).encode())
 
 
-def bad_hashes() -> dict[str, dict[str, Any]]:
+def bad_hashes() -> dict[str, Any]:
     """Fields to be written over those of a good hash, by what is wrong with them."""
     good_id = "00000000-0000-0000-0000-000000000000"
     return {
@@ -148,7 +149,7 @@ def test_a_good_hint_is_believed_and_carries_ids_only(job: Job, redis: Redis) ->
 def test_f01_no_serializer_that_somebody_asks_for_is_used(redis: Redis) -> None:
     from_command_line = HintQueue("critical", connection=redis, serializer="rq.serializers.DefaultSerializer")
     hint = HintJob("x", connection=redis, serializer="pickle")
-    assert from_command_line.serializer.__name__ == hint.serializer.__name__ == "JSONSerializer"
+    assert from_command_line.serializer is hint.serializer is JSONSerializer
 
 
 def test_f02_another_function_is_not_imported_even_when_set_by_hand(redis: Redis) -> None:

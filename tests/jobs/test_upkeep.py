@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from rq.utils import as_text
 
 from jobs import dispatch, lifecycle, upkeep
+from jobs.errors import FencedError
 from jobs.lifecycle import Cause, Record, Seat
-from jobs.models import Attempt, AttemptOutcome, Job, JobStatus
+from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
 from jobs.upkeep import Dispatcher
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
@@ -22,7 +24,7 @@ def status_of(job: Job) -> str:
 
 
 def hints(redis: RedisServer) -> list[str]:
-    return [raw.decode() for raw in redis.client.lrange("rq:queue:critical", 0, -1)]
+    return [as_text(raw) for raw in redis.client.lrange("rq:queue:critical", 0, -1)]
 
 
 def running(seat: Seat, job: Job) -> Job:
@@ -52,6 +54,18 @@ def test_x06_a_held_job_is_sent_when_redis_is_back(own_redis: RedisServer) -> No
     dispatcher.tick()
     assert status_of(job) == S.HELD
     own_redis.start()
+    dispatcher.tick()
+    assert (status_of(job), hints(own_redis)) == (S.QUEUED, [str(job.pk)])
+
+
+def test_x11_a_full_redis_does_not_fill_the_timeline_of_a_held_job(own_redis: RedisServer) -> None:
+    own_redis.client.config_set("maxmemory", "1")
+    job = tasks.empty.enqueue()
+    dispatcher = Dispatcher()
+    for _ in range(20):
+        dispatcher.tick()
+    assert JobEvent.objects.filter(job=job).count() == 2
+    own_redis.client.config_set("maxmemory", "0")
     dispatcher.tick()
     assert (status_of(job), hints(own_redis)) == (S.QUEUED, [str(job.pk)])
 
@@ -139,7 +153,7 @@ def test_x05_the_writes_of_a_frozen_worker_that_wakes_late_change_nothing(seat: 
     upkeep.rescue_stalled()
     upkeep.release_due()
     running(Seat("worker-2", "there", 2), late)
-    with pytest.raises(lifecycle.FencedError):
+    with pytest.raises(FencedError):
         lifecycle.succeed(late, Record(), result={"from": "the late one"})
     assert Job.objects.get(pk=late.pk).result is None
 

@@ -23,7 +23,7 @@ WORKER_SETTINGS = "tests.support.worker_settings"
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], *, seconds: float = 15.0, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
     """What the condition returned when it was first true.
 
     Raises: AssertionError when that takes longer.
@@ -149,11 +149,13 @@ class Site:
         return worker.log_text()
 
     def close(self) -> None:
-        """Kill what still runs; children die with their parents."""
+        """Kill what still runs, and show what was logged to whoever reads a failed test."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        for log in sorted(self.folder.glob("worker-*.log")):
+            sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}\n")
 
 
 @dataclass

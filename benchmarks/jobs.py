@@ -1,0 +1,222 @@
+"""What the job platform costs: over bare RQ, at enqueue, in database statements, and until an idle worker wakes.
+
+`python -m benchmarks.jobs [COUNT]`: COUNT empty jobs (200) on SQLite, and on PostgreSQL where it answers, each with a
+Redis server and worker processes of its own. Bare RQ is the stock worker, job and queue classes, started by the same
+command in the same project, so that both fork the same process; both drain the same number of jobs in turns, three
+times. Times are taken from the first start to the last end of a job, by the workers' own records.
+"""
+
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import django
+import psycopg
+from psycopg import sql
+
+from tests.support.processes import WORKER_SETTINGS, RedisServer, Site, redis_server, wait_until
+
+COUNT = 200
+ROUNDS = 3
+PICK_UPS = 40
+# With a frozen Redis each enqueue waits for its time-out, unless an earlier one has just done so.
+FEW = 20
+STOCK = ("--worker-class", "rq.Worker", "--job-class", "rq.job.Job", "--queue-class", "rq.Queue")
+POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql")
+
+
+def main() -> None:
+    """Print the figures of each database, in a process of its own."""
+    count = sys.argv[1] if len(sys.argv) > 1 else str(COUNT)
+    with tempfile.TemporaryDirectory(prefix="bench-jobs-") as folder:
+        _measure_in_child(f"sqlite:///{folder}/db.sqlite3", count)
+    with _postgresql_database() as url:
+        if url:
+            _measure_in_child(url, count)
+        else:
+            print("PostgreSQL does not answer: not measured")
+
+
+def _measure_in_child(url: str, count: str) -> None:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": WORKER_SETTINGS,
+        "LOG_LEVEL": "ERROR",
+    }
+    subprocess.run([sys.executable, "-m", "benchmarks.jobs", "--here", count], env=environment, check=True)
+
+
+def measure_here(count: int) -> None:
+    """Print the figures of the database that the environment names."""
+    with tempfile.TemporaryDirectory(prefix="bench-jobs-") as name, redis_server(Path(name)) as redis:
+        os.environ["REDIS_URL"] = redis.url
+        django.setup()
+        # Models and tasks can be imported only now.
+        from django.core.management import call_command
+        from django.db import connection
+
+        call_command("migrate", verbosity=0)
+        print(f"\n{connection.vendor}, {count} jobs")
+        site = Site(redis.url, os.environ["DATABASE_URL"], Path(name), lease_seconds=30, tick_seconds=1)
+        try:
+            _statements()
+            _against_bare_rq(site, redis, count)
+            _pick_up(site)
+            _enqueue(redis, count)
+        finally:
+            site.close()
+
+
+def _statements() -> None:
+    """Print what one empty job asks of the database."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from jobs import runner
+    from tests.support.probe import tasks
+
+    with CaptureQueriesContext(connection) as enqueue:
+        job = tasks.empty.enqueue()
+    with CaptureQueriesContext(connection) as run:
+        runner.run(job.pk)
+    for name, captured in (("enqueue", enqueue), ("claim and settle", run)):
+        words = [str(query["sql"]).split()[0] for query in captured.captured_queries]
+        print(f"  statements of {name}: {len(words)} ({' '.join(words)})")
+
+
+def _against_bare_rq(site: Site, redis: RedisServer, count: int) -> None:
+    """Print the time of an empty job on our worker, on RQ's, and the difference."""
+    ours, bare = [], []
+    for _round in range(ROUNDS):
+        bare.append(_drain_bare(site, redis, count))
+        ours.append(_drain_ours(site, count))
+    ours_ms, bare_ms = statistics.median(ours), statistics.median(bare)
+    print(
+        f"  a job on bare RQ: {bare_ms:.1f} ms; on rows: {ours_ms:.1f} ms; more by {ours_ms - bare_ms:.1f} ms"
+    )
+    print(f"    rounds: bare {_listed(bare)}, on rows {_listed(ours)}")
+
+
+def _drain_ours(site: Site, count: int) -> float:
+    from jobs.models import Attempt
+    from tests.support.probe import tasks
+
+    mine = [tasks.empty.enqueue().pk for _ in range(count)]
+    site.burst("critical")
+    attempts = Attempt.objects.filter(job__in=mine)
+    started = min(attempts.values_list("started_at", flat=True))
+    ended = max(at for at in attempts.values_list("ended_at", flat=True) if at)
+    return _ms_each(started, ended, count)
+
+
+def _drain_bare(site: Site, redis: RedisServer, count: int) -> float:
+    from rq import Queue
+
+    queue = Queue("critical", connection=redis.client)
+    # Loaded in every process already: an import in each work-horse would be charged to RQ.
+    jobs = [queue.enqueue("os.getpid", result_ttl=500) for _ in range(count)]
+    site.burst("critical", *STOCK)
+    for job in jobs:
+        job.refresh()  # type: ignore[no-untyped-call]  # RQ is typed in part
+    started = min(job.started_at for job in jobs if job.started_at)
+    ended = max(job.ended_at for job in jobs if job.ended_at)
+    return _ms_each(started, ended, count)
+
+
+def _pick_up(site: Site) -> None:
+    """Print how long a job waits while a worker is idle."""
+    from jobs.models import Attempt, Job, JobStatus
+    from tests.support.probe import tasks
+
+    worker = site.worker("critical")
+    waits = []
+    for _number in range(PICK_UPS + 1):
+        job = tasks.empty.enqueue()
+        wait_until(lambda: Job.objects.filter(pk=job.pk, status=JobStatus.SUCCEEDED).exists())  # noqa: B023 -- at once
+        waits.append(float(Attempt.objects.get(job=job).wait_ms))
+        time.sleep(0.1)
+    worker.process.terminate()
+    worker.process.wait()
+    # The first one waited for the worker to start.
+    print(f"  pick-up by an idle worker: {_percentiles(waits[1:], 50, 95)}")
+
+
+def _enqueue(redis: RedisServer, count: int) -> None:
+    """Print what an enqueue in a transaction takes with Redis there, frozen and refusing."""
+    print(f"  enqueue, Redis there: {_percentiles(_timed(count), 50, 99)}")
+    redis.send(signal.SIGSTOP)
+    print(f"  enqueue, Redis frozen: {_percentiles(_timed(FEW), 50, 100)}")
+    redis.send(signal.SIGCONT)
+    redis.stop()
+    time.sleep(2.5)
+    print(f"  enqueue, Redis refusing: {_percentiles(_timed(FEW), 50, 100)}")
+
+
+def _timed(count: int) -> list[float]:
+    from django.db import transaction
+
+    from tests.support.probe import tasks
+
+    def once() -> None:
+        with transaction.atomic():
+            tasks.empty.enqueue()
+
+    once()
+    return [_milliseconds(once) for _ in range(count)]
+
+
+def _milliseconds(call: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
+
+
+def _percentiles(values: list[float], *percents: int) -> str:
+    ordered = sorted(values)
+    shown = (
+        f"p{percent} {ordered[math.ceil(len(ordered) * percent / 100) - 1]:.1f} ms" for percent in percents
+    )
+    return ", ".join(shown)
+
+
+def _listed(values: list[float]) -> str:
+    return "/".join(f"{value:.1f}" for value in values)
+
+
+def _ms_each(started: datetime, ended: datetime, count: int) -> float:
+    return (ended - started).total_seconds() * 1000 / count
+
+
+@contextmanager
+def _postgresql_database() -> Iterator[str]:
+    """The address of a new database, or nothing where there is no PostgreSQL."""
+    try:
+        admin = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        yield ""
+        return
+    name = f"bench_jobs_{uuid4().hex[:8]}"
+    with admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield POSTGRESQL.replace(f"/{admin.info.dbname}", f"/{name}", 1)
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--here"]:
+        measure_here(int(sys.argv[2]))
+    else:
+        main()
