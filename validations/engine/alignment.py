@@ -13,6 +13,7 @@ from functools import lru_cache
 from validations.engine import cells as look
 
 CLEAR = 1.5  # how much better than padding at the end a reading must be
+ANCHOR = 0.5  # a match that says something
 ALIGNED_COLUMNS = 120  # wider tables are only padded: the search grows with the square of the width
 MOST_JOINED = 12  # neighbors that can be one cut cell
 LEARNED_ROWS = 60
@@ -77,7 +78,15 @@ class Aligner:
             return Alignment(padded, [], "end")
         score, best = self._best_gaps(cells)
         at_end = sum(self.match(cell, index) for index, cell in enumerate(cells))
-        return Alignment(best, [], "aligned") if score > at_end + CLEAR else Alignment(padded, [], "end")
+        clear = score > at_end + CLEAR and self._anchored(best)
+        return Alignment(best, [], "aligned") if clear else Alignment(padded, [], "end")
+
+    def _anchored(self, cells: Sequence[str | None]) -> bool:
+        """True when some cell of a telling kind (a date, an amount, a code) stands where such cells belong."""
+        return any(
+            cell is not None and look.kind(cell) in look.TYPED and self.match(cell, index) >= ANCHOR
+            for index, cell in enumerate(cells)
+        )
 
     def _best_gaps(self, cells: list[str]) -> tuple[float, list[str | None]]:
         """The best way to leave some columns out, later columns first where it makes no difference."""
@@ -108,7 +117,7 @@ class Aligner:
         if any(cell.strip() for cell in extra):
             at_end -= 0.5 * surplus
         score, best, dropped = self._best_joins(cells)
-        if score > at_end + CLEAR:
+        if score > at_end + CLEAR and self._anchored(best):
             return Alignment([*best], dropped, "aligned" if dropped else "joined")
         return Alignment(kept, extra, "end")
 

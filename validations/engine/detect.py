@@ -23,6 +23,9 @@ LINE_END = re.compile(r"\r\n|\n|\r")
 HEADER_SAMPLE_ROWS = 80  # rows of the beginning among which the header is sought
 PLACES = 3  # samples from behind the beginning: a quarter, the middle, the end
 PROSE_WORDS = 9  # words in a line of running text, on average
+PROSE_CUTS = 6  # commas in a sentence seldom cut it into more parts
+SENTENCE_END = re.compile(r"[.!?…»]\s*$")
+SENTENCE_MARK = re.compile(r"[a-zà-ÿ][,;:.] ")
 OWN_LINES = 12  # fewer lines than this are too few to tell running text from a column of remarks
 
 
@@ -168,8 +171,8 @@ def _table(
     body = _from_header(body, options, skipped=1 if sep else 0)
     elsewhere = _elsewhere(path, encoding, scan.size_bytes, options.limits.sample_bytes)
     guess = dialects.detect([*body, *elsewhere], delimiter, options.quotechar, options.escapechar)
-    if guess.width == 1 and options.delimiter is None:
-        _refuse_prose(body)
+    if options.delimiter is None and options.header_line is None:
+        _refuse_prose(body, guess)
     rows = _sample_rows(lines, guess.dialect, guess.width)
     width, found = _width_and_header(rows, guess, options)
     if found.line == -1:
@@ -194,13 +197,21 @@ def _from_header(lines: list[str], options: Options, *, skipped: int) -> list[st
     return lines[max(0, (options.header_line or 0) - 1 - skipped) :]
 
 
-def _refuse_prose(lines: Sequence[str]) -> None:
+def _refuse_prose(lines: Sequence[str], guess: dialects.Guess) -> None:
     """Nothing, unless the lines are sentences that run on."""
     filled = [line for line in lines if line.strip()]
     words = sum(len(line.split()) for line in filled) / max(1, len(filled))
-    ends = sum(1 for line in filled if re.search(r"[.!?…»\"]\s*$", line))
-    marks = sum(len(re.findall(r"[a-zà-ÿ][,;:.] ", line)) for line in filled)
-    if words >= PROSE_WORDS and (ends or marks > len(filled) / 2) and (len(filled) < OWN_LINES or marks):
+    if words < PROSE_WORDS:
+        return
+    ends = sum(1 for line in filled if SENTENCE_END.search(line))
+    marks = sum(len(SENTENCE_MARK.findall(line)) for line in filled)
+    if guess.width == 1:
+        is_prose = (ends or marks > len(filled) / 2) and (marks or len(filled) < OWN_LINES)
+    else:
+        cuts = sum(line.count(guess.dialect.delimiter) for line in filled)
+        spaced = sum(line.count(guess.dialect.delimiter + " ") for line in filled)
+        is_prose = guess.width <= PROSE_CUTS and ends > 0.6 * len(filled) and spaced > 0.9 * cuts
+    if is_prose:
         raise signatures.PROSE.refusal()
 
 

@@ -67,8 +67,10 @@ def _spread(sample: list[str]) -> list[str]:
 
 def _delimiter_candidates(sample: list[str]) -> list[str]:
     text = "\n".join(sample[:400])
-    found = [mark for mark in PRIOR if mark in text]
-    return found + [mark for mark in DOUBLE if text.count(mark) >= max(2, len(sample) // 2)]
+    double = [mark for mark in DOUBLE if text.count(mark) >= max(2, len(sample) // 2)]
+    # a mark that only ever stands doubled is half of a delimiter
+    halves = {mark[0] for mark in double if text.count(mark) * len(mark) == text.count(mark[0])}
+    return double + [mark for mark in PRIOR if mark in text and mark not in halves]
 
 
 AT_EDGE = {

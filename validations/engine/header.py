@@ -50,11 +50,6 @@ def find(sample: Sequence[SampleRow], width: int, given_line: int | None) -> Hea
     rows = 1
     while rows < HEADER_ROWS and first + rows < len(sample) - 1:
         candidate = sample[first + rows]
-        if (
-            rows == 1 and sample[first].filled <= width / 2
-        ):  # a row of group names: the header proper is below it
-            rows += 1
-            continue
         rest = sample[first + rows + 1 : first + rows + 1 + COMPARED_ROWS]
         if not _continues_header(sample[first], candidate, rest, width):
             break
@@ -107,9 +102,22 @@ def _first_full_row(sample: Sequence[SampleRow], width: int) -> int:
     for index, row in enumerate(sample):
         if len(row.cells) == 1 and SEP_LINE.fullmatch(row.cells[0]):
             continue
-        if row.filled > width / 2 or (row.filled == width and width <= 2):
+        if (
+            row.filled > width / 2
+            or (row.filled == width and width <= 2)
+            or _half_named(sample, index, width)
+        ):
             return index
     return next((index for index, row in enumerate(sample) if row.filled), 0)
+
+
+def _half_named(sample: Sequence[SampleRow], index: int, width: int) -> bool:
+    """True for a row that names half of the columns and stands right above the next row of the table."""
+    row = sample[index]
+    if row.filled * 2 < width or row.filled < 2 or len(row.cells) != width or index + 1 >= len(sample):
+        return False
+    follows = sample[index + 1].line == row.line + 1 and sample[index + 1].filled > width / 2
+    return follows and not any(look.kind(cell) in VALUE_KINDS for cell in row.cells)
 
 
 def _better_start(sample: Sequence[SampleRow], first: int, width: int) -> int:
@@ -200,6 +208,9 @@ def _continues_header(first: SampleRow, candidate: SampleRow, below: Sequence[Sa
     if any(look.kind(cell) in VALUE_KINDS for cell in candidate.cells):
         return False
     kinds = column_kinds([row.cells for row in below], width)
+    if candidate.line == first.line + 1 and first.filled <= width / 2:
+        # the first row only names groups of columns; the names proper are below it
+        return _is_header(candidate, below, kinds)
     differs, agrees = _votes(candidate.cells, kinds)
     typed = sum(1 for kind in kinds if kind is not None)
     return agrees == 0 and differs >= 2 and differs >= typed / 2

@@ -19,7 +19,9 @@ SEARCHED_CHARS = 32_000  # longer broken lines are read without quoting
 WORK_CHARS = 4_000_000  # text compared for one line before it, too, is read without quoting
 PLAIN_WITH_QUOTES = 1.5  # a mark somewhere in an unquoted cell
 PLAIN_OPENING = 2.0  # an unquoted cell that begins with a mark
-INNER_MARK = 1.0  # an undoubled mark inside a quoted cell
+PLAIN_ENCLOSED = 4.0  # an unquoted cell that begins and ends with one
+INNER_MARK = 1.0  # the first undoubled mark inside a quoted cell
+NEXT_INNER_MARK = 0.25  # each further one in the same cell
 WRONG_WIDTH = 3.0  # for each cell too many or too few
 
 
@@ -51,7 +53,9 @@ class Dialect:
             return line
         escape, mark = re.escape(self.escapechar), re.escape(self.quotechar)
         doubled = self.quotechar * 2
-        return re.sub(f"{escape}({escape}|{mark})", lambda m: doubled if m[1] == self.quotechar else m[1], line)
+        return re.sub(
+            f"{escape}({escape}|{mark})", lambda m: doubled if m[1] == self.quotechar else m[1], line
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def parse(text: str, dialect: Dialect, width: int | None) -> Repaired:
         return Repaired(_strip(text.split(dialect.delimiter), dialect), 0.0, None)
     if _is_simple(dialect):
         strict = strict_cells(text, dialect)
-        if strict is not None and (width is None or len(strict) == width):
+        if strict is not None:
             return Repaired(strict, 0.0, None)
     if len(text) > SEARCHED_CHARS:
         return Repaired(_strip(text.split(dialect.delimiter), dialect), PLAIN_OPENING, 0)
@@ -182,6 +186,12 @@ class _Search:
         cost = 0.0
         if dialect.quotechar in plain or dialect.closing in plain:
             cost = PLAIN_WITH_QUOTES if opening is None else PLAIN_OPENING
+            if (
+                opening is not None
+                and opening <= end - len(dialect.closing)
+                and plain.rstrip().endswith(dialect.closing)
+            ):
+                cost = PLAIN_ENCLOSED
         readings = [(end, plain.lstrip(" ") if dialect.skip_space else plain, cost)]
         if opening is not None:
             readings += self._quoted_readings(opening)
@@ -193,7 +203,8 @@ class _Search:
             inner = self.text[opening : match.start()]
             cell, faults = _unescape(inner, self.dialect)
             self.work += len(inner)
-            readings.append((match.end(), cell, faults * INNER_MARK))
+            cost = INNER_MARK + NEXT_INNER_MARK * (faults - 1) if faults else 0.0
+            readings.append((match.end(), cell, cost))
             if faults == 0 or len(readings) >= CLOSERS_PER_CELL:
                 break
         return readings

@@ -119,12 +119,14 @@ class Pass:
             if suspect < position:
                 continue
             self._take(lines, position, suspect)
-            after = self._one(lines, suspect, at_end=at_end)
-            if after is None:
-                return b"\n".join(given.split(b"\n")[suspect:])
-            if self.stopped:
-                return b""
-            position = after
+            position = suspect
+            while position == suspect or (position < len(lines) and self._is_lonely(lines[position])):
+                after = self._one(lines, position, at_end=at_end)
+                if after is None:
+                    return b"\n".join(given.split(b"\n")[position:])
+                if self.stopped:
+                    return b""
+                position = after
         self._take(lines, position, len(lines))
         return b""
 
@@ -232,6 +234,10 @@ class Pass:
         if len(raw) > limits.columns and raw.count(self.delimiter) >= limits.columns:
             raise limit_error(self.line, "columns", limits.columns)
 
+    def _is_lonely(self, line: bytes) -> bool:
+        """True for a row of one filled cell behind a blank row: it may be a note below the table."""
+        return self._after_blank and self.delimiter not in line.rstrip(b"\r" + self.delimiter)
+
     def _is_blank(self, raw: bytes) -> bool:
         return not raw.translate(None, b" \t\0\x1a\r" + self.quote + self.delimiter).replace(BOM, b"")
 
@@ -309,14 +315,10 @@ class Pass:
         if "\r" in text and self._split_at_returns(text):
             return
         cells, fault = self._cells(text)
-        if len(cells) != self.plan.width and fault is None:
-            if ahead is not None and self._second_table(cells, ahead):
+        if len(cells) != self.plan.width:
+            if fault is None and ahead is not None and self._second_table(cells, ahead):
                 return
-            if other := self._other_delimiter(text, cells):
-                names = DELIMITER_NAMES[other[0]]
-                told = {"delimiter_name_en": names[0], "delimiter_name_fr": names[1]}
-                self.spool.add("row-delimiter", told, row=self.rows + 1, line=self.line)
-                self._emit([*other[1]], self.line)
+            if self._read_by_other_delimiter(text, cells):
                 return
         if self._may_be_foot(cells):
             self._foot.append((self.line, cells))
@@ -337,14 +339,7 @@ class Pass:
         dialect, width = self.plan.dialect, self.plan.width
         if not dialect.quotechar or (dialect.quotechar not in text and dialect.closing not in text):
             return parse(text, dialect, width).cells, None
-        strict = None
-        if self.quoting and self.patterns.whole.fullmatch(text.encode()):
-            strict = strict_cells(text, dialect)
-            if strict is not None and len(strict) == width:
-                return strict, None
         read = parse(text, dialect, width)
-        if strict is not None and len(read.cells) != width:
-            return strict, None
         return read.cells, read.fault_index if read.cost else None
 
     def _check_cells(self, cells: list[str]) -> None:
@@ -362,6 +357,18 @@ class Pass:
             self._record(piece, unclosed=False)
             self.line += 1
         self._record(pieces[-1], unclosed=False)
+        return True
+
+    def _read_by_other_delimiter(self, text: str, cells: list[str]) -> bool:
+        """True when this one row uses another delimiter than the file, and was taken so."""
+        other = self._other_delimiter(text, cells)
+        if other is None:
+            return False
+        english, french = DELIMITER_NAMES[other[0]]
+        told = {"delimiter_name_en": english, "delimiter_name_fr": french}
+        self._settle()
+        self.spool.add("row-delimiter", told, row=self.rows + 1, line=self.line)
+        self._emit([*other[1]], self.line)
         return True
 
     def _other_delimiter(self, text: str, cells: list[str]) -> tuple[str, list[str]] | None:
