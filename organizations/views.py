@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -50,7 +50,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def preferences(request: HttpRequest) -> HttpResponse:
     """Name, language and time zone."""
-    person = User.objects.get(pk=request.user.pk)
+    person = get_object_or_404(User, email=request.user.get_username())
     form = PreferencesForm(request.POST or None, instance=person)
     if request.method != "POST" or not form.is_valid():
         status = 422 if form.errors else 200

@@ -8,7 +8,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from organizations.models import Organization
-from validations.intake import ALLOWED_EXTENSIONS
 from validations.models import Profile
 from validations.services import profiles_for
 
@@ -34,12 +33,6 @@ QUOTE_CHARACTERS = (("", _("Detect")), ('"', _('Double quote "')), ("'", _("Apos
 LAST_HEADER_LINE = 10_000
 
 
-class SeveralFilesInput(forms.ClearableFileInput):
-    """A file input that takes many files at once."""
-
-    allow_multiple_selected = True
-
-
 class ReadingForm(forms.Form):
     """By which profile a file is checked and how it is read; everything left on "Detect" is detected."""
 
@@ -61,7 +54,7 @@ class ReadingForm(forms.Form):
         choices = [(name, profile_title(profile)) for name, profile in self.profiles.items()]
         self.fields["profile"].choices = choices  # type: ignore[attr-defined]  # a choice field
         for name, field in self.fields.items():
-            if not isinstance(field.widget, forms.HiddenInput | forms.RadioSelect | forms.ClearableFileInput):
+            if not isinstance(field.widget, forms.HiddenInput):
                 field.widget.attrs["class"] = "input"
             if name == "header_line":
                 field.widget.attrs["inputmode"] = "numeric"
@@ -79,13 +72,8 @@ class ReadingForm(forms.Form):
 
 
 class UploadForm(ReadingForm):
-    """One or many billing files; a repeated submission carries the same key and makes nothing twice."""
+    """What is sent beside the files, which are judged one by one: the key makes sure that nothing is made twice."""
 
-    files = forms.FileField(
-        label=_("Billing files"),
-        required=False,
-        widget=SeveralFilesInput(attrs={"accept": ",".join((*ALLOWED_EXTENSIONS, "text/csv", "text/plain"))}),
-    )
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
 

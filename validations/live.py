@@ -40,7 +40,6 @@ class LiveState:
     stages: tuple[Stage, ...]
     done: int
     total: int | None
-    counts_rules: bool
     rows_per_second: int | None
     remaining: timedelta | None
     attempt: int
@@ -62,9 +61,9 @@ def live_state(run: ValidationRun) -> LiveState:
         icon=icon,
         percent=run.progress_percent,
         stages=stages(run),
-        done=run.rows_done,
-        total=run.rows_total,
-        counts_rules=run.phase == Phase.RULES,
+        # In its last phase a run counts findings, which says nothing to the reader of a bar.
+        done=0 if run.phase == Phase.RESULTS else run.rows_done,
+        total=None if run.phase == Phase.RESULTS else run.rows_total,
         rows_per_second=_rows_per_second(run, started_at) if is_working else None,
         remaining=_remaining(run, started_at) if is_working else None,
         attempt=job.attempt if job else 0,

@@ -215,6 +215,24 @@ def rule_counts(run: ValidationRun) -> dict[str, int]:
     return {severity: sum(row.severity == severity for row in rows) for severity in SEVERITIES}
 
 
+def idle_rules(run: ValidationRun) -> list[dict[str, str]]:
+    """The rules that could not judge the file, each with the reason."""
+    titles = {field["name"]: _title(field) for field in run.profile.descriptor.get("fields", [])}
+    missing = [
+        {
+            "code": code,
+            "why": _("the file has no column for %(fields)s")
+            % {"fields": ", ".join(titles.get(name, name) for name in names)},
+        }
+        for code, names in sorted(run.summary.get("missing_fields", {}).items())
+    ]
+    broken = [
+        {"code": code, "why": _("the rule failed; support was told")}
+        for code in run.summary.get("broken", [])
+    ]
+    return broken + missing
+
+
 def columns(run: ValidationRun) -> list[dict[str, str]]:
     """The file's columns: letter, label, the field each was read as, and how the two were matched."""
     fields = {field["name"]: field for field in run.profile.descriptor.get("fields", [])}
@@ -307,7 +325,7 @@ def _rule_row(row: dict[str, Any], most: int) -> RuleRow:
         lines=row.get("rows") or 0,
         amount_cents=row.get("amount_cents"),
         share=_svg(max(row["count"] * 100 / most, _SMALLEST_BAR) if most else 0),
-        histogram=tuple(row.get("histogram") or ()),
+        histogram=tuple(row.get("lines") or ()),
     )
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.contrib import messages
@@ -18,9 +18,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from jobs.live import Snapshot, event_response
@@ -35,6 +34,9 @@ from validations.live import live_state
 from validations.models import RunStatus, Severity, ValidationRun
 from validations.querysets import Page, findings_filtered, runs_list, same_file_earlier, status_counts
 
+# A file as Django hands it over; its type parameter says nothing here.
+Upload: TypeAlias = UploadedFile[Any]
+R = TypeVar("R", bound=HttpResponseBase)
 VIEW = "validations.view_validationrun"
 ADD = "validations.add_validationrun"
 CHANGE = "validations.change_validationrun"
@@ -65,7 +67,7 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method != "POST":
         form = UploadForm(organization, initial=_initial(request))
         return _upload_page(request, organization, form, [])
-    form = UploadForm(organization, request.POST, request.FILES)
+    form = UploadForm(organization, request.POST)
     files = request.FILES.getlist("files")
     problems = _form_problems(form, files)
     if problems:
@@ -80,11 +82,11 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _receive(
-    request: HttpRequest, organization: Organization, form: UploadForm, files: Sequence[UploadedFile]
-) -> tuple[list[ValidationRun], list[tuple[UploadedFile, UploadRefusedError]]]:
+    request: HttpRequest, organization: Organization, form: UploadForm, files: Sequence[Upload]
+) -> tuple[list[ValidationRun], list[tuple[Upload, UploadRefusedError]]]:
     """The runs of the files that came in, and why the others did not."""
     runs: list[ValidationRun] = []
-    refusals: list[tuple[UploadedFile, UploadRefusedError]] = []
+    refusals: list[tuple[Upload, UploadRefusedError]] = []
     for index, file in enumerate(files):
         digest = getattr(file, "sha256", "")[:16]
         try:
@@ -162,7 +164,7 @@ def _upload_page(
     return render(request, "validations/upload.html", context)
 
 
-def _form_problems(form: UploadForm, files: Sequence[UploadedFile]) -> list[Problem]:
+def _form_problems(form: UploadForm, files: Sequence[Upload]) -> list[Problem]:
     problems = []
     if not files:
         problems.append(Problem(_("Select a file.")))
@@ -171,8 +173,7 @@ def _form_problems(form: UploadForm, files: Sequence[UploadedFile]) -> list[Prob
             Problem(UploadRefusedError("too-many-files", count=settings.UPLOAD_MAX_FILES).message)
         )
     for name, errors in form.errors.items():
-        # Several files are judged one by one below; Django looks at the last one alone.
-        if name not in ("files", "key"):
+        if name != "key":
             problems.extend(
                 Problem(str(error), str(form.fields[name].label), f"id_{name}") for error in errors
             )
@@ -181,7 +182,7 @@ def _form_problems(form: UploadForm, files: Sequence[UploadedFile]) -> list[Prob
     return problems
 
 
-def _as_problems(refusals: list[tuple[UploadedFile, UploadRefusedError]]) -> list[Problem]:
+def _as_problems(refusals: list[tuple[Upload, UploadRefusedError]]) -> list[Problem]:
     return [Problem(refusal.message, display_name(file.name or "")) for file, refusal in refusals]
 
 
@@ -329,6 +330,10 @@ def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
         "overview": pages.overview(run),
         "rule_counts": pages.rule_counts(run),
         "columns": pages.columns(run),
+        "idle_rules": pages.idle_rules(run),
+        "chosen_not_checked": run.summary.get("not_checked", {}).get(explorer.chosen.code, 0)
+        if explorer.chosen
+        else 0,
         "has_doubtful_columns": any(
             column.get("how") == "close" for column in run.reading.get("columns", [])
         ),
@@ -503,7 +508,7 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
 
 
-def _as_download(response: HttpResponseBase, name: str) -> Any:
+def _as_download(response: R, name: str) -> R:
     header = content_disposition_header(as_attachment=True, filename=name)
     response.headers["Content-Disposition"] = header or "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"

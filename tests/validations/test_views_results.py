@@ -46,9 +46,9 @@ def run(organization: Organization) -> ValidationRun:
     made.summary = {
         "rows": 6, "rows_checked": 6, "rows_not_checked": 0, "rows_with_errors": 4, "amount_accepted_cents": 45190215,
         "by_code": [
-            {"code": "extra-label", "severity": "warning", "count": 1, "rows": 0, "histogram": [1, 0]},
-            {"code": "money-format", "severity": "error", "count": 1, "amount_cents": 1250, "histogram": [0, 1]},
-            {"code": "required", "severity": "error", "count": 3, "rows": 3, "histogram": [3, 0]},
+            {"code": "extra-label", "severity": "warning", "count": 1, "rows": 0, "lines": [1, 0]},
+            {"code": "money-format", "severity": "error", "count": 1, "amount_cents": 1250, "lines": [0, 1]},
+            {"code": "required", "severity": "error", "count": 3, "rows": 3, "lines": [3, 0]},
         ],
     }  # fmt: skip
     made.error_count, made.warning_count = 4, 1

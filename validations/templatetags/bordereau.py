@@ -184,7 +184,7 @@ def icon(name: str, css_class: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def allowed(context: Context, permission: str) -> bool:
     """Whether the reader's role in the page's organization includes the permission."""
-    request = getattr(context, "request", None)
+    request: Any = getattr(context, "request", None)
     organization = getattr(request, "organization", None)
     return organization is not None and bool(request.user.has_perm(permission, organization))
 
