@@ -51,7 +51,7 @@ def _print(name: str, cost: Cost, rows: int) -> None:
 def _make(path: Path, rows: int) -> None:
     from validations.engine.sample import write_sample
 
-    write_sample(path, rows, 0.01, SEED, today=TODAY)
+    write_sample(path, rows, 0.01, SEED, today=TODAY, layout="compact")
 
 
 def _floor(path: Path) -> int:
