@@ -96,12 +96,11 @@ def event_response(*, topics: Collection[str], load: Load, owner: object) -> Htt
     `owner` is whose number of open streams is limited, usually `request.user.pk`. Beyond the limit the answer
     is 204, which tells EventSource to stop: the page polls.
     """
-    key = str(owner)
-    if _open_streams[key] >= STREAMS_PER_OWNER:
+    place = _Place.take(str(owner))
+    if place is None:
         return HttpResponse(status=204)
-    response = StreamingHttpResponse(
-        _counted(key, stream(topics, _as_now(load))), content_type="text/event-stream; charset=utf-8"
-    )
+    events = _Events(stream(topics, _as_now(load)), place)
+    response = StreamingHttpResponse(events, content_type="text/event-stream; charset=utf-8")
     response["Cache-Control"] = "no-cache, no-transform"
     # nginx would otherwise hold events back until its buffer is full.
     response["X-Accel-Buffering"] = "no"
@@ -161,17 +160,55 @@ def end_streams_on(*signals: signal.Signals) -> None:
         signal.signal(number, handle)
 
 
-async def _counted(key: str, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same events, while they count towards the limit of their owner."""
-    _open_streams[key] += 1
-    try:
-        async for event in events:
-            yield event
-    finally:
-        await events.aclose()
-        _open_streams[key] -= 1
-        if not _open_streams[key]:
-            del _open_streams[key]
+class _Place:
+    """One of the streams that an owner may have open; taken before the stream begins, given back once."""
+
+    # Re-entrant: the collector may drop an answer, and give its place back, in the middle of any line.
+    _lock = threading.RLock()
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._is_taken = True
+        _open_streams[owner] += 1
+
+    @classmethod
+    def take(cls, owner: str) -> "_Place | None":
+        """A place, or None when the owner has them all."""
+        with cls._lock:
+            return cls(owner) if _open_streams[owner] < STREAMS_PER_OWNER else None
+
+    def give_back(self) -> None:
+        """Let another stream have the place; safe to repeat."""
+        with self._lock:
+            if self._is_taken:
+                self._is_taken = False
+                _open_streams[self._owner] -= 1
+                if not _open_streams[self._owner]:
+                    del _open_streams[self._owner]
+
+
+class _Events:
+    """The body of an answer: a stream that holds its place until it ends, or is never even begun."""
+
+    def __init__(self, events: AsyncGenerator[bytes, None], place: _Place) -> None:
+        self._events = events
+        self._place = place
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        try:
+            async for event in self._events:
+                yield event
+        finally:
+            await self._events.aclose()
+            self.close()
+
+    def close(self) -> None:
+        """Give the place back; Django calls it at the end of every answer."""
+        self._place.give_back()
+
+    def __del__(self) -> None:
+        # An answer that was dropped before it began is closed by nobody.
+        self.close()
 
 
 def _as_now(load: Load) -> Load:

@@ -440,6 +440,20 @@ def test_h02_one_reader_gets_no_more_than_ten_streams(port: int) -> None:
         read_until(again, b'{"value":1}')
 
 
+def test_h02_streams_that_are_asked_for_at_once_are_counted_too(port: int) -> None:
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(opened(port, "/quiet/?owner=1")) for _number in range(30)]
+        heads = [read_until(client, b"\r\n") for client in clients]
+    assert sum(b" 200 " in head for head in heads) == live.STREAMS_PER_OWNER
+
+
+def test_h02_an_answer_that_is_never_sent_takes_no_place() -> None:
+    for _number in range(2 * live.STREAMS_PER_OWNER):
+        answer = event_response(topics=["job:1"], load=State().load, owner="dropped")
+        assert answer.status_code == 200
+        del answer
+
+
 def test_h02_three_hundred_idle_streams_hold_up_nobody(port: int) -> None:
     with contextlib.ExitStack() as stack:
         for number in range(300):
