@@ -8,6 +8,7 @@ times. Times are taken from the first start to the last end of a job, by the wor
 
 import math
 import os
+import resource
 import signal
 import statistics
 import subprocess
@@ -32,6 +33,8 @@ PICK_UPS = 40
 # With a frozen Redis each enqueue waits for its time-out, unless an earlier one has just done so.
 FEW = 20
 STOCK = ("--worker-class", "rq.Worker", "--job-class", "rq.job.Job", "--queue-class", "rq.Queue")
+# Milliseconds of each job and CPU seconds of the worker that drained so many.
+Drain = Callable[[Site, RedisServer, int], tuple[float, float]]
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql")
 
 
@@ -96,42 +99,57 @@ def _statements() -> None:
 
 
 def _against_bare_rq(site: Site, redis: RedisServer, count: int) -> None:
-    """Print the time of an empty job on our worker, on RQ's, and the difference."""
-    ours, bare = [], []
+    """Print the time and the CPU time of an empty job on our worker, on RQ's, and the difference."""
+    start_seconds = {drain: drain(site, redis, 1)[1] for drain in (_drain_bare, _drain_ours)}
+    walls: dict[Drain, list[float]] = {drain: [] for drain in start_seconds}
+    cpus: dict[Drain, list[float]] = {drain: [] for drain in start_seconds}
     for _round in range(ROUNDS):
-        bare.append(_drain_bare(site, redis, count))
-        ours.append(_drain_ours(site, count))
-    ours_ms, bare_ms = statistics.median(ours), statistics.median(bare)
-    print(
-        f"  a job on bare RQ: {bare_ms:.1f} ms; on rows: {ours_ms:.1f} ms; more by {ours_ms - bare_ms:.1f} ms"
-    )
-    print(f"    rounds: bare {_listed(bare)}, on rows {_listed(ours)}")
+        for drain, start in start_seconds.items():
+            wall_ms, cpu_seconds = drain(site, redis, count + 1)
+            walls[drain].append(wall_ms)
+            # What is left is that of `count` jobs: starting the process and its first job are taken off.
+            cpus[drain].append((cpu_seconds - start) * 1000 / count)
+    for name, values in (("time", walls), ("CPU time", cpus)):
+        bare, ours = (statistics.median(values[drain]) for drain in (_drain_bare, _drain_ours))
+        rounds = f"bare {_listed(values[_drain_bare])}, on rows {_listed(values[_drain_ours])}"
+        print(
+            f"  {name} of a job on bare RQ {bare:.1f} ms, on rows {ours:.1f} ms: {ours - bare:+.1f} ms ({rounds})"
+        )
 
 
-def _drain_ours(site: Site, count: int) -> float:
+def _drain_ours(site: Site, _redis: RedisServer, count: int) -> tuple[float, float]:
+    """Milliseconds of each job, and CPU seconds of the whole worker."""
     from jobs.models import Attempt
     from tests.support.probe import tasks
 
     mine = [tasks.empty.enqueue().pk for _ in range(count)]
-    site.burst("critical")
+    cpu_seconds = _cpu_of_burst(site)
     attempts = Attempt.objects.filter(job__in=mine)
     started = min(attempts.values_list("started_at", flat=True))
     ended = max(at for at in attempts.values_list("ended_at", flat=True) if at)
-    return _ms_each(started, ended, count)
+    return _ms_each(started, ended, count), cpu_seconds
 
 
-def _drain_bare(site: Site, redis: RedisServer, count: int) -> float:
+def _drain_bare(site: Site, redis: RedisServer, count: int) -> tuple[float, float]:
+    """Milliseconds of each job, and CPU seconds of the whole worker."""
     from rq import Queue
 
     queue = Queue("critical", connection=redis.client)
     # Loaded in every process already: an import in each work-horse would be charged to RQ.
     jobs = [queue.enqueue("os.getpid", result_ttl=500) for _ in range(count)]
-    site.burst("critical", *STOCK)
+    cpu_seconds = _cpu_of_burst(site, *STOCK)
     for job in jobs:
         job.refresh()  # type: ignore[no-untyped-call]  # RQ is typed in part
     started = min(job.started_at for job in jobs if job.started_at)
     ended = max(job.ended_at for job in jobs if job.ended_at)
-    return _ms_each(started, ended, count)
+    return _ms_each(started, ended, count), cpu_seconds
+
+
+def _cpu_of_burst(site: Site, *options: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    site.burst("critical", "--verbosity", "0", *options)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _pick_up(site: Site) -> None:

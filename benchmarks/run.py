@@ -60,6 +60,7 @@ def _whole_run(folder: Path, rows: int) -> tuple[float, int, int]:
     # No Redis is needed to measure the run itself: the job is released as the dispatcher would.
     upkeep.release_held()
     began = time.perf_counter()
+    assert run.job_id
     runner.run(run.job_id)
     seconds = time.perf_counter() - began
     run = ValidationRun.unscoped.get(pk=run.pk)

@@ -2,18 +2,17 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from organizations.models import Membership
+from organizations.access import memberships_of
 
 
 def organization(request: HttpRequest) -> dict[str, Any]:
     """The organization of the page (or None) and the person's memberships, loaded when a template asks."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        return {"organization": None, "memberships": []}
-    memberships = Membership.unscoped.filter(user=user).select_related("organization")
+    # An answer that is made before the session was read has no user.
+    user = getattr(request, "user", AnonymousUser())
     return {
         "organization": getattr(request, "organization", None),
-        "memberships": memberships.order_by("organization__name"),
+        "memberships": memberships_of(user).order_by("organization__name"),
     }

@@ -4,7 +4,7 @@
 workers, upkeep) says so by using `Model.unscoped`, which a reviewer can search for.
 """
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models
 
@@ -18,19 +18,11 @@ class TenantRequiredError(Exception):
     """A query reached the rows of all organizations without saying so; use for_organization(...)."""
 
 
-class TenantQuerySet(models.QuerySet[M]):
-    """Rows that belong to organizations."""
-
-    def for_organization(self, organization: "Organization | int") -> Self:
-        """Only the rows of one organization."""
-        return self.filter(organization=organization)
-
-
 class GuardedManager(models.Manager[M]):
     """The way in for pages, the API and exports: nothing but `for_organization` works."""
 
-    def for_organization(self, organization: "Organization | int") -> Any:
-        """The rows of one organization, as the queryset class of the model."""
+    def for_organization(self, organization: "Organization | int") -> models.QuerySet[M]:
+        """The rows of one organization."""
         return super().get_queryset().filter(organization=organization)
 
     def get_queryset(self) -> models.QuerySet[M]:
@@ -47,8 +39,8 @@ class TenantModel(models.Model):
     organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")
 
     # First, so that Django's own machinery (admin, relations, deletion) uses it.
-    unscoped: models.Manager[Any] = models.Manager()
-    objects: GuardedManager[Any] = GuardedManager()
+    unscoped = models.Manager()
+    objects = GuardedManager()
 
     class Meta:
         abstract = True

@@ -14,8 +14,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from organizations.access import memberships_of
 from organizations.forms import PreferencesForm, SignInForm
-from organizations.models import Membership, User
+from organizations.models import User
 
 # One year: a choice of language is asked once.
 _COOKIE_SECONDS = 365 * 24 * 3600
@@ -36,7 +37,7 @@ class SignOutView(LogoutView):
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The runs of the person's organization, or a page for people without one."""
-    memberships = Membership.unscoped.filter(user_id=request.user.pk).select_related("organization")
+    memberships = memberships_of(request.user)
     last = request.session.get("organization")
     membership = (
         memberships.filter(organization__slug=last).first() or memberships.order_by("created_at").first()

@@ -1,5 +1,7 @@
 """What this app tells people, without knowing who carries the news."""
 
+from typing import Any
+
 from django.urls import reverse
 
 from organizations.announcements import Announcement, announce
@@ -11,7 +13,7 @@ def announce_end(run: ValidationRun) -> None:
     if run.created_by_id is None or run.status == RunStatus.CANCELLED:
         return
     completed = run.status == RunStatus.COMPLETED
-    parameters = {"file_name": run.file_name}
+    parameters: dict[str, Any] = {"file_name": run.file_name}
     if completed:
         parameters |= {
             "rows": run.rows_done,

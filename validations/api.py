@@ -12,7 +12,8 @@ from ninja.files import UploadedFile
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from organizations.models import Membership, Organization
+from organizations.access import memberships_of
+from organizations.models import Organization
 from validations import services
 from validations.engine import texts
 from validations.failures import sentence
@@ -208,7 +209,7 @@ def _organization(request: HttpRequest, slug: str, permission: str) -> Organizat
     """
     organization: Organization | None = getattr(request, "organization", None)
     if organization is None:
-        memberships = Membership.unscoped.filter(user_id=request.user.pk).select_related("organization")
+        memberships = memberships_of(request.user)
         found = list(memberships.filter(organization__slug=slug) if slug else memberships[:2])
         if len(found) != 1:
             raise Http404
@@ -224,8 +225,8 @@ def _run(request: HttpRequest, run_id: UUID, permission: str) -> ValidationRun:
     if organization is not None:
         runs = runs.filter(organization=organization)
     else:
-        runs = runs.filter(organization__memberships__user_id=request.user.pk)
-    run: ValidationRun | None = runs.filter(pk=run_id).first()
+        runs = runs.filter(organization__in=memberships_of(request.user).values("organization"))
+    run = runs.filter(pk=run_id).first()
     if run is None or not request.user.has_perm(permission, run):
         raise Http404
     return run

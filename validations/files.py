@@ -55,4 +55,4 @@ def delete_stored_file(run: ValidationRun) -> None:
         return
     default_storage.delete(name)
     ValidationRun.unscoped.filter(pk=run.pk, file=name).update(file="", file_deleted_at=timezone.now())
-    run.file = ""  # type: ignore[assignment]  # Django's descriptor takes a name
+    run.file = ""

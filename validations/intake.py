@@ -54,7 +54,8 @@ class UploadRefusedError(Exception):
     @property
     def message(self) -> str:
         """The sentence for the person who sent the file, in the language of the request."""
-        return _SENTENCES[self.code](self.params)
+        sentence: str = _SENTENCES[self.code](self.params)
+        return sentence
 
 
 def display_name(name: str) -> str:
@@ -70,7 +71,7 @@ def display_name(name: str) -> str:
     return f"{text[:keep]}…{text[-keep:]}"
 
 
-def check_upload(upload: UploadedFile) -> str:
+def check_upload(upload: UploadedFile[bytes]) -> str:
     """The display name of a file that may come in.
 
     Raises: UploadRefusedError for a wrong extension, an empty or too large file, or content that is no text.
@@ -99,7 +100,7 @@ def kind_of(head: bytes) -> str | None:
     return "markup" if _MARKUP.match(_without_marks(head)) else None
 
 
-def _head_of(upload: UploadedFile) -> bytes:
+def _head_of(upload: UploadedFile[bytes]) -> bytes:
     source: BinaryIO = upload.file  # type: ignore[assignment]  # always open here
     source.seek(0)
     head = source.read(HEAD_BYTES)

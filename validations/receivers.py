@@ -42,7 +42,7 @@ def settle_run(job: Job, **kwargs: Any) -> None:
 
 
 def _run_of(job: Job) -> list[ValidationRun]:
-    if job.task != validate_run.name:
+    if job.task != validate_run.name or job.tenant_id is None:
         return []
     return list(
         ValidationRun.unscoped.filter(job=job, organization_id=job.tenant_id).select_related("organization")

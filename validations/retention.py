@@ -52,14 +52,15 @@ def _delete_rows(model: type[models.Model], result_id: int, checkpoint: Checkpoi
         if not keys:
             return
         # Nothing refers to these rows, so Django need not load them to delete them.
-        model._base_manager.filter(pk__in=keys)._raw_delete("default")  # type: ignore[attr-defined]
+        model._base_manager.filter(pk__in=keys)._raw_delete("default")
 
 
 def _delete_files_of_ended_runs(before: datetime) -> int:
     runs = ValidationRun.unscoped.exclude(file="").filter(status__in=_ENDED, finished_at__lt=before)
     count = 0
     for run in runs.select_related("organization").iterator():
-        if run.finished_at < timezone.now() - timedelta(days=run.organization.keep_files_days):
+        kept_since = timezone.now() - timedelta(days=run.organization.keep_files_days)
+        if run.finished_at is None or run.finished_at < kept_since:
             delete_stored_file(run)
             count += 1
     return count

@@ -31,7 +31,7 @@ def create_run(
     *,
     organization: Organization,
     user: User,
-    upload: UploadedFile,
+    upload: UploadedFile[bytes],
     profile: Profile,
     options: Mapping[str, Any] | None = None,
     idempotency_key: str = "",
@@ -167,7 +167,7 @@ def _check_limits(organization: Organization) -> None:
         raise UploadRefusedError("daily-limit", status=429, limit=limit)
 
 
-def _store_file(run: ValidationRun, upload: UploadedFile) -> None:
+def _store_file(run: ValidationRun, upload: UploadedFile[bytes]) -> None:
     try:
         run.file.save(run.file_name, upload, save=False)
     except OSError as error:

@@ -138,7 +138,7 @@ def _dump(redis: RedisServer) -> list[Any]:
     return [(key, client.dump(key), _value(client, key)) for key in client.keys("*")]
 
 
-def _value(client: Any, key: bytes) -> Any:
+def _value(client: Any, key: Any) -> Any:
     readers = {
         b"string": client.get,
         b"hash": client.hgetall,

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError
@@ -31,6 +32,11 @@ def create(organization: Organization, user: User, content: bytes = GOOD, **fiel
         **fields,
     )
     return run
+
+
+def job_id(run: ValidationRun) -> UUID:
+    assert run.job_id
+    return run.job_id
 
 
 def stored_files(settings: Any) -> list[str]:
@@ -151,7 +157,7 @@ def test_cancelling_a_completed_run_changes_nothing(organization: Organization, 
 @pytest.mark.django_db(transaction=True)
 def test_a_failed_run_whose_file_is_kept_is_checked_again(organization: Organization, member: User) -> None:
     run = create(organization, member)
-    Job.objects.filter(pk=run.job_id).update(status=JobStatus.FAILED)
+    Job.objects.filter(pk=job_id(run)).update(status=JobStatus.FAILED)
     ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.FAILED, error_code="interrupted")
     run.refresh_from_db()
     assert services.retry_run(run=run, by=member)
@@ -220,7 +226,7 @@ def test_d06_a_job_of_another_organization_does_no_work(
     organization: Organization, other_organization: Organization, member: User
 ) -> None:
     run = create(organization, member)
-    Job.objects.filter(pk=run.job_id).update(tenant_id=other_organization.pk)
+    Job.objects.filter(pk=job_id(run)).update(tenant_id=other_organization.pk)
     drain(raising=False)
     run.refresh_from_db()
     assert run.result is None
@@ -231,7 +237,7 @@ def test_d06_a_job_of_another_organization_does_no_work(
 def test_x16_a_job_that_is_run_twice_shows_one_result_set(organization: Organization, member: User) -> None:
     run = create(organization, member)
     drain()
-    Job.objects.filter(pk=run.job_id).update(status=JobStatus.QUEUED)
+    Job.objects.filter(pk=job_id(run)).update(status=JobStatus.QUEUED)
     drain()
     assert ResultSet.unscoped.count() == 1
     run.refresh_from_db()
