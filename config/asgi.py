@@ -147,7 +147,7 @@ class Handler(ASGIHandler):
 
 
 def refusal_response(request: HttpRequest, refusal: BodyRefusedError) -> HttpResponse:
-    """JSON below /api/; elsewhere the sign-in page or `<status>.html`, and plain text where that is missing."""
+    """JSON below /api/; elsewhere the sign-in page or a page of the site, and plain text where it has none."""
     if request.path_info.startswith("/api/"):
         content = {"code": refusal.code, "message": str(refusal.message)}
         return JsonResponse(content, status=refusal.status)
@@ -157,7 +157,8 @@ def refusal_response(request: HttpRequest, refusal: BodyRefusedError) -> HttpRes
         )
         return HttpResponseRedirect(address)
     try:
-        page = render_to_string(f"{refusal.status}.html", {"message": refusal.message}, request)
+        pages = [f"{refusal.status}.html", "refused.html"]
+        page = render_to_string(pages, {"message": refusal.message, "status": refusal.status}, request)
     except TemplateDoesNotExist:
         return HttpResponse(
             str(refusal.message), status=refusal.status, content_type="text/plain; charset=utf-8"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from django.conf import settings as site_settings
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -80,6 +81,7 @@ def fail(request: HttpRequest) -> HttpResponse:
     raise LookupError
 
 
+SITE_TEMPLATES = site_settings.TEMPLATES
 PLAIN_TEMPLATES = {"BACKEND": "django.template.backends.django.DjangoTemplates"}
 
 urlpatterns = [
@@ -411,6 +413,14 @@ def test_a_refusal_is_shown_in_the_frame_of_the_site(port: int, settings: Any, t
     answer = post(port, "/show/", form(ONE_TOO_MANY))
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.body.startswith(b"<h1>")
+
+
+def test_a_refusal_without_a_page_of_its_own_is_a_sentence_in_the_frame(port: int, settings: Any) -> None:
+    settings.TEMPLATES = SITE_TEMPLATES
+    settings.FILE_UPLOAD_TEMP_DIR = "/proc/nowhere"
+    answer = post(port, "/show/", form(file("files", "a.csv", b"x")))
+    assert answer.status == 507
+    assert b"<h1>The server could not store the file. Try again later.</h1>" in answer.body
 
 
 def test_a_refusal_without_a_page_is_plain_text(port: int) -> None:
