@@ -103,11 +103,16 @@ def _table_schema() -> dict[str, object]:
     return {"fields": fields, "missingValues": [""]}
 
 
+def _nothing(path: Path) -> int:
+    """What starting costs before the first row."""
+    return path.stat().st_size and len(_table_schema())
+
+
 _PARTS = {
     "floor": _floor,
     "ours": _ours,
     "frictionless": _frictionless,
-    "nothing": lambda path: len(_table_schema()),
+    "nothing": _nothing,
 }
 
 if __name__ == "__main__":

@@ -139,14 +139,12 @@ def records_around(
 
 
 def same_file_earlier(run: ValidationRun) -> ValidationRun | None:
-    """The newest earlier run of the organization with the same content."""
-    runs = ValidationRun.objects.for_organization(run.organization_id).filter(
-        sha256=run.sha256, created_at__lt=run.created_at
-    )
-    found: ValidationRun | None = (
-        runs.exclude(pk=run.repeats_id).exclude(sha256="").order_by("-created_at").first()
-    )
-    return found
+    """The newest earlier run of the organization with the same content; the run that this one repeats is none."""
+    if not run.sha256:
+        return None
+    runs = ValidationRun.objects.for_organization(run.organization_id)
+    same = runs.filter(sha256=run.sha256, created_at__lt=run.created_at).order_by("-created_at")
+    return next((earlier for earlier in same[:2] if earlier.pk != run.repeats_id), None)
 
 
 def queue_position(run: ValidationRun) -> int:
