@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
+from redis import Redis
 
 from config.embedded_redis import EmbeddedRedis
 from organizations.models import ApiKey, Organization, User
@@ -19,19 +21,40 @@ from tests import factories
 
 @pytest.fixture(scope="session", autouse=True)
 def redis_server() -> Iterator[str]:
-    """The address of a Redis for this test process: the given one, or an embedded one of its own."""
-    if os.environ.get("REDIS_URL"):
-        yield django_settings.REDIS_URL
-        return
+    """The address of a Redis for this test process: a database of the given one, or an embedded one."""
+    configured = os.environ.get("REDIS_URL", "")
+    with _own_database(configured) if configured else _own_server() as url:
+        # django-rq keeps references to these very dictionaries.
+        for queue in django_settings.RQ_QUEUES.values():
+            queue["URL"] = url
+        django_settings.REDIS_URL = url
+        yield url
+
+
+@contextmanager
+def _own_server() -> Iterator[str]:
+    """An embedded Redis for the block."""
     with (
         tempfile.TemporaryDirectory(prefix="bdx-") as folder,
         EmbeddedRedis(socket=Path(folder) / "redis.sock", folder=Path(folder) / "data") as server,
     ):
-        # django-rq keeps references to these very dictionaries.
-        for queue in django_settings.RQ_QUEUES.values():
-            queue["URL"] = server.url
-        django_settings.REDIS_URL = server.url
         yield server.url
+
+
+@contextmanager
+def _own_database(url: str) -> Iterator[str]:
+    """The first empty database of the server from the given number on; emptied again after the block."""
+    server, _slash, number = url.rpartition("/")
+    # Processes of one run look from different places, so that two never find the same one.
+    first = int(number) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for candidate in range(first, 16, processes):
+        with Redis.from_url(f"{server}/{candidate}") as client:
+            if client.dbsize() == 0:
+                yield f"{server}/{candidate}"
+                client.flushdb()
+                return
+    pytest.exit(f"{server} has no empty database from {number} on; set TEST_REDIS_URL to another server.")
 
 
 @pytest.fixture(autouse=True)
