@@ -74,6 +74,8 @@ class Judge:
         if better:
             self._read_values({c.field.name: c.pattern for c in self.columns} | better, tick)
         schema.take_out_totals(self.connection, self.columns, len(self.labels))
+        for statement in schema.keep_odd_rows(self.columns):
+            self.worker.execute(statement, tick)
         self._load_tables()
 
     def run_rules(self, progress: Fraction, *, rows: int, last_line: int) -> report.Summary:
@@ -95,13 +97,14 @@ class Judge:
         """The SELECT of the records in RECORD_COLUMNS order, of all rows or from the first to the last one wanted."""
         by_column = {column.field.column: column for column in self.columns}
         chosen = ["l.first_line + t.row - l.first_row AS line", "t.row"]
-        for name in RECORD_COLUMNS[2:-1]:
-            chosen.append(f"{self._record_value(name, by_column.get(name))} AS {name}")
+        chosen += [
+            f"{self._record_value(name, by_column.get(name))} AS {name}" for name in RECORD_COLUMNS[2:-1]
+        ]
         chosen.append(f"{self._extra()} AS extra")
         count = self.connection.execute("SELECT count(*) FROM lines").fetchone()
         joined = "CROSS JOIN lines l" if count == (1,) else "ASOF JOIN lines l ON t.row >= l.first_row"
         wanted = "" if rows is None else f" WHERE t.row BETWEEN {rows[0]:d} AND {rows[1]:d}"
-        return f"SELECT {', '.join(chosen)} FROM typed t {joined}{wanted}"
+        return f"SELECT {', '.join(chosen)} FROM typed t {joined} LEFT JOIN unread u ON u.row = t.row{wanted}"
 
     def findings_query(self) -> str:
         """The SELECT of all findings in FINDING_COLUMNS order, by line and code."""
@@ -125,6 +128,7 @@ class Judge:
     def _read_values(self, decided: dict[str, str], tick: Callable[[], None]) -> None:
         self.columns = values.plan(self.profile, self.indexes, decided)
         self.worker.execute(schema.create_typed(self.profile, self.columns, self._kept_indexes()), tick)
+        self.connection.execute(schema.view_typed(self.columns))
 
     def _apply_severities(self) -> None:
         """Give the findings of the reading pass the severities the profile wants."""
@@ -240,20 +244,11 @@ class Judge:
 
     def _extra(self) -> str:
         """The SQL of the JSON object that keeps unplaced columns and the text of cells that could not be read."""
-        texts = {f"t.k{i}": (f"t.k{i} <> ''", self._kept_label(i)) for i in self._kept_indexes()}
-        for column in self.columns:
-            if column.index is not None and column.field.column in RECORD_COLUMNS:
-                raw = f"t.{column.field.name}_raw"
-                texts[raw] = (f"t.{column.field.column} IS NULL AND {raw} <> ''", column.field.name)
-        parts = [
-            f"CASE WHEN {condition} THEN {literal(schema.as_text(label))} || ':' || to_json({text}) END"
-            for text, (condition, label) in texts.items()
+        kept = [
+            f"CASE WHEN t.k{i} <> '' THEN {literal(schema.as_text(self._kept_label(i)))} || ':' || to_json(t.k{i}) END"
+            for i in self._kept_indexes()
         ]
-        conditions = [f"CASE WHEN {condition} THEN true END" for condition, _ in texts.values()]
-        if not parts:
-            return "'{}'"
-        anything = ", ".join(conditions)
-        return f"CASE WHEN coalesce({anything}) THEN '{{' || concat_ws(',', {', '.join(parts)}) || '}}' ELSE '{{}}' END"
+        return f"'{{' || concat_ws(',', {', '.join([*kept, 'u.texts'])}) || '}}'"
 
     def _kept_label(self, index: int) -> str:
         """A key of its own for each kept column: its header, or its letter where that is empty or taken."""

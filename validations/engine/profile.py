@@ -1,8 +1,8 @@
 """File formats as data: a Frictionless Table Schema with aliases, units and rule settings.
 
 A profile is one JSON document. Beside the standard's own words it knows, per field: `titles` and `aliases` (other
-spellings of the header), `unit` ("cents": kept as whole cents), `decimals`, `formats` (dates: one of these is chosen for
-the whole column), `errorCode` (the rule that reports a value which cannot be read) and `keyLength` (how many leading
+spellings of the header), `unit` ("cents": kept as whole cents), `decimals`, `formats` (dates: one of these is chosen
+for the whole column), `errorCode` (the rule that reports a value which cannot be read) and `keyLength` (how many leading
 characters identify the thing). Beside the fields: `tables` (reference tables by role) and `rules`
 (`{code: {"severity": ..., parameter: value}}`, for rules and table errors alike).
 """
@@ -45,6 +45,7 @@ MAX_FIELDS = 200
 # A pattern is compiled by RE2 for each file; a longer one is a mistake or an attack.
 MAX_PATTERN_LENGTH = 500
 # The standard's defaults for a boolean field.
+NO_TITLE = Text("", "")
 TRUE_VALUES = ("true", "True", "TRUE", "1")
 FALSE_VALUES = ("false", "False", "FALSE", "0")
 
@@ -94,7 +95,7 @@ class Field:
     name: str
     type: str = "string"
     label: str = ""
-    title: Text = Text("", "")
+    title: Text = NO_TITLE
     aliases: tuple[str, ...] = ()
     constraints: Constraints = Constraints()
     formats: tuple[str, ...] = ()
@@ -385,7 +386,7 @@ class _Reader:
     def _text(self, value: Any, path: str) -> str:
         if not isinstance(value, str):
             self._fail(path, "A text is expected.", "Un texte est attendu.")
-        return cast("str", value)
+        return value
 
     def _texts(self, value: Any, path: str) -> tuple[str, ...]:
         return tuple(
@@ -402,7 +403,7 @@ class _Reader:
             self._fail(
                 path, "A whole number from 0 is expected.", "Un nombre entier à partir de 0 est attendu."
             )
-        return cast("int | None", value)
+        return value
 
     def _one_of(self, value: Any, known: tuple[str, ...], path: str) -> str:
         if value not in known:

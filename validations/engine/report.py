@@ -52,7 +52,8 @@ class CodeSummary:
 class Summary:
     """The report on one file.
 
-    Units: accepted + at stake = total; at stake is the amount of the distinct rows with at least one error, rows named by
+    Units: accepted + at stake = total; at stake is the amount of the distinct rows with at least one error, rows
+    named by
     a group finding included. `not_checked` counts, by rule, the rows left out of it because of another error in them;
     `missing_fields` names, by rule, the fields without a column that kept it from running; `broken` rules failed.
     """

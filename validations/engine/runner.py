@@ -1,6 +1,7 @@
 """Runs checks over `typed` and settles what they found into `findings`.
 
-Every check, of the schema or of a rule, is one SELECT that yields hits. They gather in the table `hits`; at the end they
+Every check, of the schema or of a rule, is one SELECT that yields hits. They gather in the table `hits`; at the
+end they
 get their physical line, the text of the cell and the amount at stake, all in one pass, and join the findings of the
 reading pass.
 """
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 
@@ -118,16 +120,15 @@ def run_rules(
     outcome = Outcome()
     every = list(rules)
     for done, (rule, context) in enumerate(every):
-        progress(done / len(every))
+        share = done / len(every)
+        progress(share)
         if context.severity == OFF:
             continue
         if not rule.applies(context):
             _note_missing(outcome, rule, context)
             continue
         try:
-            worker.execute(
-                gather(rule.code, context.severity, rule.sql(context)), lambda: progress(done / len(every))
-            )
+            worker.execute(gather(rule.code, context.severity, rule.sql(context)), partial(progress, share))
         except (duckdb.Error, KeyError, TypeError, ValueError):
             # No detail: DuckDB's texts quote cells.
             logger.error("rule %s could not be run", rule.code)  # noqa: TRY400 - a traceback would quote cells
@@ -156,8 +157,12 @@ def _count_not_checked(
         return
     anything = " OR ".join(f"({condition})" for condition in conditions.values())
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions.values())
+    required = sorted(
+        {facts.column for _, context in ran for facts in context.fields.values() if facts.is_required}
+    )
+    suspect = " OR ".join(["odd IS NOT NULL", *(f"{column} IS NULL" for column in required)])
     row = connection.execute(
-        f"SELECT count(*), {counts} FROM (SELECT * FROM typed WHERE {anything})"
+        f"SELECT count(*) FILTER ({anything}), {counts} FROM (SELECT * FROM typed WHERE {suspect})"
     ).fetchone()
     values = row or (0,) * (len(conditions) + 1)
     outcome.rows_not_checked = values[0]

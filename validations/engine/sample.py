@@ -1,6 +1,7 @@
 """Made-up billing files with known mistakes: realistic in shape, seeded, streamed, and with the truth told.
 
-A clean file gives no error and no warning; a planted one gives exactly the findings of its truth. To keep that so, every
+A clean file gives no error and no warning; a planted one gives exactly the findings of its truth. To keep that
+so, every
 mistake stands in lines of its own, of patients who appear nowhere else, beside the regular lines of a provider's days.
 """
 

@@ -140,43 +140,93 @@ def ambiguous_dates(
 
 
 def create_typed(profile: Profile, columns: tuple[TypedColumn, ...], kept: Sequence[int]) -> str:
-    """The statement that makes the table `typed`: a row a record, `k<index>` for each column kept as it is.
+    """The statement that stores what one pass over `cells` reads: a row a record, `k<index>` for unmapped columns.
 
-    Besides its value each field has its `_raw`, and where a few leading characters identify it, its `_key`: a hash of
-    these, which rules group by.
+    The text of cells not in the plain form gathers in one JSON object, `odd`, NULL in most rows: a column of its own
+    for each field would double what has to be written. Leading characters that identify something become a hash,
+    `_key`.
     """
     present = [column for column in columns if column.index is not None]
     missing = [value for value in profile.missing_values if value]
     inner = ["row", *(f"c{index} AS k{index}" for index in kept)]
     inner += [f"c{c.index} AS r{c.index}, {c.fast} AS f{c.index}" for c in present]
-    middle = ["row", *(f"k{index}" for index in kept), *(_value_and_raw(c, missing) for c in present)]
-    middle += [
-        f"NULL::{c.sql_type} AS {c.field.column}, NULL::VARCHAR AS {c.field.name}_raw"
-        for c in columns
-        if c.index is None
+    middle = [
+        "row",
+        *(f"k{index}" for index in kept),
+        *(_value(c, missing) for c in present),
+        _odd(present, missing),
     ]
     outer = ["*"] + [
         f"hash(substr({c.field.column}, 1, {c.field.key_length})) AS {c.field.name}_key"
-        for c in columns
+        for c in present
         if c.field.key_length
     ]
     return (
-        f"CREATE OR REPLACE TABLE typed AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(middle)} "
+        f"CREATE OR REPLACE TABLE typed_rows AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(middle)} "
         f"FROM (SELECT {', '.join(inner)} FROM cells))"
     )
 
 
-def _value_and_raw(column: TypedColumn, missing: Sequence[str]) -> str:
-    """A field's value and its raw text: NULL for a cell that is not there, '' for an empty one that must not be."""
-    fast, raw = f"f{column.index}", f"r{column.index}"
-    empty = f"{raw} = '' OR {blank(raw)}" + (f" OR {raw} IN ({literals(missing)})" if missing else "")
-    nothing = "''" if column.field.constraints.required else "NULL"
+def view_typed(columns: tuple[TypedColumn, ...]) -> str:
+    """The statement that makes the view `typed`: every field of the profile with its value, `_raw` and `_key`."""
+    chosen = ["*"]
+    for column in columns:
+        name = column.field.name
+        if column.index is not None:
+            chosen.append(f"odd ->> '$.{name}' AS {name}_raw")
+            continue
+        chosen.append(f"NULL::{column.sql_type} AS {column.field.column}, NULL::VARCHAR AS {name}_raw")
+        if column.field.key_length:
+            chosen.append(f"NULL::UBIGINT AS {name}_key")
+    return f"CREATE OR REPLACE VIEW typed AS SELECT {', '.join(chosen)} FROM typed_rows"
+
+
+def keep_odd_rows(columns: tuple[TypedColumn, ...]) -> tuple[str, ...]:
+    """The statements that make `odd_rows`, the rows of `typed` with a text to look at, and `unread`, their texts."""
+    parts = [
+        f"CASE WHEN {c.field.column} IS NULL AND {c.field.name}_raw <> '' "
+        f"THEN {literal(as_text(c.field.name))} || ':' || to_json({c.field.name}_raw) END"
+        for c in columns
+        if c.index is not None
+    ]
+    texts_of_rows = f"SELECT row, concat_ws(',', {', '.join(parts) or 'NULL'}) AS texts FROM odd_rows"
     return (
-        f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {raw} IS NULL OR {empty} THEN NULL ELSE {column.slow} END "
-        f"AS {column.field.column}, CASE WHEN {fast} IS NOT NULL OR {raw} IS NULL THEN NULL WHEN "
-        f"{empty} THEN {nothing} "
-        f"ELSE {raw} END AS {column.field.name}_raw"
+        "CREATE OR REPLACE TEMP TABLE odd_rows AS SELECT * FROM typed WHERE odd IS NOT NULL",
+        f"CREATE OR REPLACE TEMP TABLE unread AS SELECT row, texts FROM ({texts_of_rows}) WHERE texts <> ''",
     )
+
+
+def _empty(column: TypedColumn, missing: Sequence[str]) -> str:
+    """The SQL condition that a cell is there and holds nothing to read."""
+    raw = f"r{column.index}"
+    return f"({raw} = '' OR {blank(raw)}" + (f" OR {raw} IN ({literals(missing)}))" if missing else ")")
+
+
+def _value(column: TypedColumn, missing: Sequence[str]) -> str:
+    fast, raw = f"f{column.index}", f"r{column.index}"
+    return (
+        f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {raw} IS NULL OR {_empty(column, missing)} THEN NULL "
+        f"ELSE {column.slow} END AS {column.field.column}"
+    )
+
+
+def _odd(columns: Sequence[TypedColumn], missing: Sequence[str]) -> str:
+    """The texts not in the plain form, by field; an empty cell counts where the field is required."""
+    conditions, pairs = [], []
+    for column in columns:
+        fast, raw = f"f{column.index}", f"r{column.index}"
+        is_required = column.field.constraints.required
+        conditions.append(
+            f"({fast} IS NULL AND {raw} {'IS NOT NULL' if is_required else '<> {}'.format(literal(''))})"
+        )
+        nothing = "''" if is_required else "NULL"
+        pairs.append(
+            f"{literal(column.field.name)}, CASE WHEN {fast} IS NOT NULL OR {raw} IS NULL THEN NULL "
+            f"WHEN {_empty(column, missing)} THEN {nothing} ELSE {raw} END"
+        )
+    if not pairs:
+        return "NULL::VARCHAR AS odd"
+    return f"CASE WHEN {' OR '.join(conditions)} THEN json_object({', '.join(pairs)})::VARCHAR END AS odd"
 
 
 def take_out_totals(
@@ -210,7 +260,7 @@ def take_out_totals(
     connection.execute(
         f"INSERT INTO total_rows SELECT row, {partial}, {money} FROM cells WHERE row IN ({candidates}) AND ({words})"
     )
-    connection.execute("DELETE FROM typed WHERE row IN (SELECT row FROM total_rows)")
+    connection.execute("DELETE FROM typed_rows WHERE row IN (SELECT row FROM total_rows)")
 
 
 def format_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str]]:
@@ -281,7 +331,7 @@ def normalized_counts(
     present = [column for column in columns if column.index is not None]
     if not present:
         return
-    counts = _one(connection, f"SELECT {', '.join(map(_count_changed, present))} FROM typed")
+    counts = _one(connection, f"SELECT {', '.join(map(_count_changed, present))} FROM odd_rows")
     for column, count in zip(present, counts, strict=True):
         if count:
             yield column, count
@@ -328,10 +378,12 @@ def _count_changed(column: TypedColumn) -> str:
     return f"count({raw}) FILTER ({column.field.column} IS NOT NULL{same})"
 
 
-def _select(column: TypedColumn, condition: str, params: Mapping[str, str], value: str = "NULL") -> str:
+def _select(
+    column: TypedColumn, condition: str, params: Mapping[str, str], value: str = "NULL", table: str = "typed"
+) -> str:
     titles = {"title_en": literal(column.field.title.en), "title_fr": literal(column.field.title.fr)}
     selected = hits(column.field.name, value=value, params={**titles, **params})
-    return f"SELECT {selected} FROM typed WHERE {condition}"
+    return f"SELECT {selected} FROM {table} WHERE {condition}"
 
 
 def _repeats(field_name: str, columns: tuple[str, ...]) -> str:

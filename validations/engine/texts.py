@@ -156,7 +156,8 @@ def is_singular(count: object, language: str) -> bool:
     number = _number(count)
     if number is None:
         return False
-    return abs(number) < 2 if language.lower().startswith(FRENCH) else abs(number) == 1
+    size = abs(Decimal(number))
+    return size < 2 if language.lower().startswith(FRENCH) else size == 1
 
 
 def format_money(amount_cents: int, language: str) -> str:

@@ -28,9 +28,10 @@ _MAX_WHOLE_DIGITS = 13
 class TypedColumn:
     """One field as it stands in `typed`: how its plain form is read, how the other forms, and into what SQL type.
 
-    `fast` reads the plain form and is NULL for all others; `slow` reads those. `text` writes a value read by `fast` back
-    as the cell it came from; `also_plain` tells which other forms are as good as the plain one. Both have `{0}` for their
-    operand. `pattern` is the date format decided for the column.
+    `fast` reads the plain form and is NULL for all others; `slow` reads those. `text` writes a value read by
+    `fast` back
+    as the cell it came from; `also_plain` tells which other forms are as good as the plain one. Both have `{0}`
+    for their operand. `pattern` is the date format decided for the column.
     """
 
     field: Field
@@ -95,12 +96,20 @@ def _string(entry: Field, cell: str, raw: str, pattern: str) -> Built:
     if entry.constraints.pattern is not None:
         form = _pattern_in_words(entry.constraints.pattern)
         shape = literal(entry.constraints.pattern)
-        fast = f"CASE WHEN regexp_full_match({cell}, {shape}) THEN {cell} END"
+        fast = f"CASE WHEN {_matches(cell, entry.constraints.pattern)} THEN {cell} END"
         slow = f"(CASE WHEN regexp_full_match({clean(raw)}, {shape}) THEN {clean(raw)} END)"
         return "VARCHAR", fast, slow, form, "{0}", ""
     edges = f"'^{_BLANK_CLASS}|{_BLANK_CLASS}$'"
     fast = f"CASE WHEN {cell} <> '' AND NOT regexp_matches({cell}, {edges}) THEN {cell} END"
     return "VARCHAR", fast, f"trim({raw}, {literal(BLANKS)})", form, "{0}", ""
+
+
+def _matches(cell: str, pattern: str) -> str:
+    """The SQL condition that a cell fits a pattern; a free rest (`(?:[ ,].*)?`) is not read to its end."""
+    rest = re.search(r"\(\?:(\[[^\[\]]+\])\.\*\)\?$", pattern)
+    if rest is None or "|" in re.sub(r"\([^()]*\)", "", pattern):
+        return f"regexp_full_match({cell}, {literal(pattern)})"
+    return f"regexp_matches({cell}, {literal(f'^{pattern[: rest.start()]}(?:{rest.group(1)}|$)')})"
 
 
 def _fixed_digits(entry: Field) -> int | None:

@@ -101,8 +101,12 @@ class Context:
     @property
     def rows(self) -> str:
         """The rows this rule may judge, as a FROM item: those without an error in a field it needs."""
-        wrong = self.unsound
-        return f"(SELECT * FROM typed WHERE NOT ({wrong}))" if wrong else "typed"
+        needed = [self.fields[name] for name in self.needs if self.has(name)]
+        conditions = [f"{facts.column} IS NOT NULL" for facts in needed if facts.is_required]
+        unread = " OR ".join(self._unsound(facts) for facts in needed if not facts.is_required)
+        if unread:
+            conditions.append(f"row NOT IN (SELECT row FROM odd_rows WHERE {unread})")
+        return f"(SELECT * FROM typed WHERE {' AND '.join(conditions)})" if conditions else "typed"
 
     @property
     def unsound(self) -> str:
@@ -205,7 +209,8 @@ def hits(
 ) -> str:
     """The SELECT list of a rule's query: one finding a row.
 
-    `row` is the row the finding stands at, `value` the cell (NULL: as it stands in the file), `params` SQL expressions by
+    `row` is the row the finding stands at, `value` the cell (NULL: as it stands in the file), `params` SQL
+    expressions by
     the name the message uses, `rows` every row a group finding names (their lines become the parameter `lines`, their
     amounts the amount at stake), `other_row` one row the message points to (`other_line`), `severity` a milder one than
     the rule's, `field_sql` an expression where the field differs from hit to hit.

@@ -6,10 +6,10 @@ from validations.engine.texts import CodeTexts, Text
 
 @rule
 class Annual(Rule):
-    """Codes of the group `annual` of the tariff (together), and each code of `codes`, once per patient and calendar year.
+    """The codes of the tariff's group `annual` (together), and each code of `codes`: once per patient and year.
 
-    Two or more paid: an error on all but the first paid one. One paid: an error on the unpaid ones. None paid: a warning
-    on all but the first. Rows of earlier runs (`context.earlier`) count as paid where they were.
+    Two or more paid: an error on all but the first paid one. One paid: an error on the unpaid ones. None paid: a
+    warning on all but the first. Only this file is looked at.
     """
 
     needs = ("code", "patient", "service_date")

@@ -57,7 +57,7 @@ def _failures(facts: FieldFacts) -> str:
     }
     selected = hits(facts.name, value=raw, params=params, suggestion="fix")
     return (
-        f"SELECT {selected} FROM (SELECT row, {raw}, {certain} AS fix FROM typed "
+        f"SELECT {selected} FROM (SELECT row, {raw}, {certain} AS fix FROM odd_rows "
         f"WHERE {facts.column} IS NULL AND {raw} <> '')"
     )
 

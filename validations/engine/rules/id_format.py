@@ -52,7 +52,7 @@ class IdFormat(Rule):
                 "case": f"CASE WHEN regexp_full_match({raw}, '[0-9][.,][0-9]+ ?[eE] ?[+][0-9]+') THEN 'scientific' END",
             }
             parts.append(
-                f"SELECT {hits(facts.name, value=raw, params=params)} FROM typed "
+                f"SELECT {hits(facts.name, value=raw, params=params)} FROM odd_rows "
                 f"WHERE {facts.column} IS NULL AND {raw} <> ''"
             )
         return " UNION ALL ".join(parts)

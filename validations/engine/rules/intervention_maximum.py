@@ -67,7 +67,8 @@ class InterventionMaximum(Rule):
         """One finding a day at its last intervention, and one for each lone further code."""
         first, further = context.text("first_code"), context.text("further_code")
         maximum = context.number("maximum_minutes", "service_date")
-        minutes = f"CASE WHEN code = {first} THEN {context.number('first_minutes', 'service_date')} ELSE coalesce(units, 1) END"
+        period = context.number("first_minutes", "service_date")
+        minutes = f"CASE WHEN code = {first} THEN {period} ELSE coalesce(units, 1) END"
         exempt = f"[{', '.join(literal(code) for code in context.params['exempt_contexts'])}]::VARCHAR[]"
         day = {"day": "service_date::VARCHAR", "minutes": "minutes", "maximum": maximum}
         alone = {"case": "'alone'", "first": first, "further": further}

@@ -6,11 +6,11 @@ from validations.engine.texts import CodeTexts, Text
 
 @rule
 class Missed(Rule):
-    """Visits of `minimum_minutes` or more whose code pays less than the intervention code; registered patients seen in a
-    year without the annual supplement.
+    """Visits of `minimum_minutes` or more whose code pays less than the intervention code; and registered patients
+    seen in a year without the annual supplement.
 
-    The amount is what the other code would have paid more, or the supplement. A patient is registered where no visit has
-    a walk-in context; the finding stands at the patient's first visit of the year.
+    The amount is what the other code would have paid more, or the supplement. A patient is registered where no visit
+    has a walk-in context; the finding stands at the patient's first visit of the year.
     """
 
     needs = ("code", "patient", "provider", "service_date", "start_time", "end_time", "amount")

@@ -96,7 +96,7 @@ def _failures(facts: FieldFacts, point_severity: str) -> str:
     severity = f"CASE WHEN {value} IS NOT NULL THEN {point_severity} END"
     selected = hits(facts.name, value=raw, params=params, suggestion=suggestion, severity=severity)
     has_point = f"({value} IS NOT NULL AND contains({raw}, '.'))"
-    return f"SELECT {selected} FROM typed WHERE {raw} IS NOT NULL AND ({value} IS NULL OR {has_point})"
+    return f"SELECT {selected} FROM odd_rows WHERE {raw} IS NOT NULL AND ({value} IS NULL OR {has_point})"
 
 
 def _certain_fix(raw: str) -> str:

@@ -8,8 +8,8 @@ from validations.engine.texts import CodeTexts, Text
 class Overlap(Rule):
     """No two visits [start, end) of one provider and day with different patients overlap.
 
-    A visit is the rows of one patient with the same times; each is held against the one before it that ends last and the
-    one right before it. Rows without both times, with 00:00, or whose end is not after their start are left out.
+    A visit is the rows of one patient with the same times; each is held against the one before it that ends last and
+    the one right before it. Rows without both times, with 00:00, or whose end is not after their start are left out.
     """
 
     needs = ("provider", "service_date", "patient", "start_time", "end_time")

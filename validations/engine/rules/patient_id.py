@@ -55,11 +55,10 @@ class PatientId(Rule):
 
     def sql(self, context: Context) -> str:
         """Numbers that could not be read, and numbers that do not fit the name."""
-        parts = [
-            f"SELECT {_impossible(context)} FROM typed WHERE patient IS NULL AND patient_raw <> ''",
-            _other_name(context),
-        ]
-        return " UNION ALL ".join(parts)
+        impossible = (
+            f"SELECT {_impossible(context)} FROM odd_rows WHERE patient IS NULL AND patient_raw <> ''"
+        )
+        return f"{impossible} UNION ALL FROM ({_other_name(context)})"
 
 
 def _impossible(context: Context) -> str:
@@ -70,7 +69,7 @@ def _impossible(context: Context) -> str:
         "title_fr": literal(facts.title_fr),
         "case": f"CASE WHEN regexp_matches(patient_raw, {_SHAPE}) THEN 'birth' END",
     }
-    fix = f"CASE WHEN length({compact}) = 12 AND regexp_full_match({compact}, '[A-Z]{{4}}[0-9]{{8}}') THEN {compact} END"
+    fix = f"CASE WHEN regexp_full_match({compact}, '[A-Z]{{4}}[0-9]{{8}}') THEN {compact} END"
     return hits("patient", value="patient_raw", params=params, suggestion=fix)
 
 
@@ -81,7 +80,12 @@ def _other_name(context: Context) -> str:
         for surname in _SURNAMES
     )
     selected = hits("patient", params={"case": "'name'"}, severity=context.text("name_severity"))
+    given = "substr(patient, 14, 3)"
+    differs = (
+        f"substr(patient, 1, 3) <> upper({given}) AND substr(patient, 1, 3) <> upper(strip_accents({given}))"
+    )
     return (
-        f"SELECT {selected} FROM (SELECT row, patient FROM typed WHERE substr(patient, 1, 3) <> upper(substr(patient, "
-        f"14, 3)) AND length(patient) > 13) WHERE {_NAME} <> '' AND substr(patient, 1, 3) NOT IN ({fits})"
+        f"WITH other AS MATERIALIZED (SELECT row, patient FROM typed WHERE {differs} AND length(patient) > 13) "
+        f"SELECT {selected} FROM other WHERE patient IN (SELECT patient FROM (SELECT DISTINCT patient FROM other) "
+        f"WHERE {_NAME} <> '' AND substr(patient, 1, 3) NOT IN ({fits}))"
     )

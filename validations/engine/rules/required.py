@@ -38,7 +38,7 @@ class Required(Rule):
                 continue
             params = {"title_en": literal(facts.title_en), "title_fr": literal(facts.title_fr)}
             parts.append(
-                f"SELECT {hits(facts.name, value=literal(''), params=params)} FROM typed "
+                f"SELECT {hits(facts.name, value=literal(''), params=params)} FROM odd_rows "
                 f"WHERE {facts.column} IS NULL AND {facts.name}_raw = ''"
             )
         return " UNION ALL ".join(parts)

@@ -31,7 +31,7 @@ class TimeFormat(Rule):
             params = {"title_en": literal(facts.title_en), "title_fr": literal(facts.title_fr)}
             raw = f"{facts.name}_raw"
             parts.append(
-                f"SELECT {hits(facts.name, value=raw, params=params)} FROM typed "
+                f"SELECT {hits(facts.name, value=raw, params=params)} FROM odd_rows "
                 f"WHERE {facts.column} IS NULL AND {raw} <> ''"
             )
         return " UNION ALL ".join(parts)

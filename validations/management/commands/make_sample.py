@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Write the file and, where asked, the truth about it."""
         if options["output"] is None:
-            with open(sys.stdout.fileno(), "w", encoding=ENCODING, newline="", closefd=False) as stream:  # noqa: PTH123 - a descriptor, no path
+            with open(sys.stdout.fileno(), "w", encoding=ENCODING, newline="", closefd=False) as stream:
                 truth = _write(stream, options)
         else:
             with options["output"].open("w", encoding=ENCODING, newline="") as stream:
