@@ -35,6 +35,8 @@ class Notification(TenantModel):
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["user", "-created_at"], name="notifications_inbox"),
+            # Staff look at those of everybody.
+            models.Index(fields=["-created_at"], name="notifications_newest"),
             models.Index(fields=["user"], condition=models.Q(read_at=None), name="notifications_unread"),
         ]
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="notifications_told_once")]
@@ -72,6 +74,7 @@ class Delivery(TenantModel):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["-created_at"], name="notifications_delivery_newest")]
         constraints = [
             models.UniqueConstraint(fields=["notification", "channel"], name="notifications_one_delivery")
         ]

@@ -116,8 +116,12 @@ class Organization(models.Model):
 class Membership(TenantModel):
     """A person's place in one organization."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("organization")
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person")
+    )
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.MEMBER)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -133,10 +137,14 @@ class Membership(TenantModel):
 class ApiKey(TenantModel):
     """A program's way in to one organization; the key itself is shown once and never stored."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("organization")
+    )
     name = models.CharField(_("name"), max_length=100)
     # The person in whose name the key acts: its runs are theirs, and its rights end with theirs.
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("person")
+    )
     prefix = models.CharField(_("begins with"), max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

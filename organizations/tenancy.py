@@ -7,6 +7,7 @@ workers, upkeep) says so by using `Model.unscoped`, which a reviewer can search 
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from organizations.models import Organization
@@ -36,7 +37,12 @@ class GuardedManager(models.Manager[M]):
 class TenantModel(models.Model):
     """A row that belongs to exactly one organization from its first day."""
 
-    organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")
+    organization = models.ForeignKey(
+        "organizations.Organization",
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("organization"),
+    )
 
     # First, so that Django's own machinery (admin, relations, deletion) uses it.
     unscoped = models.Manager()

@@ -16,7 +16,12 @@ class Profile(models.Model):
 
     # Empty for the profiles that the product ships.
     organization = models.ForeignKey(
-        "organizations.Organization", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+        "organizations.Organization",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("organization"),
     )
     name = models.SlugField(_("name"), max_length=60)
     title_en = models.CharField(_("title in English"), max_length=120)
@@ -132,6 +137,8 @@ class ValidationRun(TenantModel):
         permissions = [("export_finding", "Can download findings")]
         indexes = [
             models.Index(fields=["organization", "-created_at"], name="validations_run_newest"),
+            # Staff look at the runs of all organizations.
+            models.Index(fields=["-created_at"], name="validations_run_newest_of_all"),
             models.Index(fields=["organization", "status", "-created_at"], name="validations_run_status"),
             models.Index(fields=["organization", "sha256"], name="validations_run_content"),
         ]
@@ -173,7 +180,11 @@ class BillingRecord(TenantModel):
 
     # Written in bulk and deleted with their set: the database does not check each row's reference again.
     organization = models.ForeignKey(
-        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+        "organizations.Organization",
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("organization"),
     )
     result = models.ForeignKey(ResultSet, on_delete=models.CASCADE, related_name="records", db_index=False)
     line = models.BigIntegerField(_("line"))
@@ -220,7 +231,11 @@ class Finding(TenantModel):
     """One thing to fix or to know; its sentence is made from code and params in the reader's language."""
 
     organization = models.ForeignKey(
-        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+        "organizations.Organization",
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("organization"),
     )
     result = models.ForeignKey(ResultSet, on_delete=models.CASCADE, related_name="findings", db_index=False)
     code = models.CharField(_("rule"), max_length=60)

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('tried_at', models.DateTimeField(blank=True, null=True, verbose_name='last tried')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
                 ('error_code', models.CharField(blank=True, max_length=60, verbose_name='error')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization', verbose_name='organization')),
             ],
             options={
                 'verbose_name': 'delivery',
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
                 ('error_code', models.CharField(blank=True, max_length=60, verbose_name='error')),
                 ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempt_log', to='notifications.delivery')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization', verbose_name='organization')),
             ],
             options={
                 'verbose_name': 'delivery attempt',
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('parameters', models.JSONField(blank=True, default=dict)),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='time')),
                 ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization', verbose_name='organization')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL, verbose_name='person')),
             ],
             options={
@@ -101,5 +101,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='delivery',
             constraint=models.UniqueConstraint(fields=('notification', 'channel'), name='notifications_one_delivery'),
+        ),
+        migrations.AddIndex(
+            model_name='notification',
+            index=models.Index(fields=['-created_at'], name='notifications_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(fields=['-created_at'], name='notifications_delivery_newest'),
         ),
     ]
