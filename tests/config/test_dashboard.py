@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django_rq.models import Dashboard
+from django_rq.urls import get_admin_urlpatterns
 from redis import Redis
 
 from jobs import dispatch, lifecycle
@@ -307,6 +308,11 @@ def test_the_statistics_name_queues_and_counts_only(job: Job, operator: Client) 
     )
     assert emails["queued"] == 1
     assert emails["workers"] == 0
+
+
+def test_every_page_of_django_rq_has_a_page_of_ours() -> None:
+    ours = {pattern.name for pattern in admin.site.get_model_admin(Dashboard).get_urls()}
+    assert {pattern.name for pattern in get_admin_urlpatterns("django_rq_")} <= ours
 
 
 def test_old_bookmarks_with_the_number_of_a_queue_still_lead_to_it(job: Job, operator: Client) -> None:
