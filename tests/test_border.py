@@ -1,0 +1,293 @@
+"""The border between organizations, at every address of the site.
+
+The whole list of addresses is walked. One that this table does not know fails the first test, so that nobody adds
+a page without saying how it is kept from outsiders.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from notifications.models import Notification
+from organizations.models import ApiKey, Organization, User
+from tests import factories
+from tests.conftest import signed_in
+from tests.support.news import told
+from validations.models import Profile, ValidationRun
+
+# Stands in everything that the foreign organization has, and in no page of anybody else.
+MARK = "zqxwforeign"
+MADE_UP_SLUG = "no-such-place"
+
+# Shows nothing of any organization.
+OPEN = "open"
+# Shows what the person who asks has, and takes no id.
+OWN = "own"
+# Takes the address of an organization, a run in it, a notice, or a run by its id alone.
+ORGANIZATION = "organization"
+RUN = "run"
+NOTICE = "notice"
+API_RUN = "api run"
+# Takes the address of an organization as a field; a test below sends it.
+API_UPLOAD = "api upload"
+
+# Address -> what it takes and the method it answers.
+KNOWN: dict[str, tuple[str, str]] = {
+    "organizations:home": (OWN, "get"),
+    "organizations:sign-in": (OPEN, "get"),
+    "organizations:sign-out": (OPEN, "post"),
+    "organizations:preferences": (OWN, "get"),
+    "organizations:language": (OPEN, "post"),
+    "set_language": (OPEN, "post"),
+    "validations:run-list": (ORGANIZATION, "get"),
+    "validations:run-list-events": (ORGANIZATION, "get"),
+    "validations:run-list-progress": (ORGANIZATION, "get"),
+    "validations:upload": (ORGANIZATION, "get"),
+    "validations:profile-template": (ORGANIZATION, "get"),
+    "validations:run-detail": (RUN, "get"),
+    "validations:run-events": (RUN, "get"),
+    "validations:run-progress": (RUN, "get"),
+    "validations:run-findings-csv": (RUN, "get"),
+    "validations:run-cancel": (RUN, "post"),
+    "validations:run-retry": (RUN, "post"),
+    "validations:run-again": (RUN, "post"),
+    "validations:run-delete": (RUN, "post"),
+    "notifications:inbox": (OWN, "get"),
+    "notifications:read-all": (OWN, "post"),
+    # An endless answer; tests/notifications/test_live.py reads it.
+    "notifications:events": (OWN, "stream"),
+    "notifications:unread": (OWN, "get"),
+    "notifications:open": (NOTICE, "get"),
+    "notifications:read": (NOTICE, "post"),
+    "api:openapi-json": (OPEN, "get"),
+    "api:openapi-view": (OPEN, "get"),
+    "api:api-root": (OPEN, "get"),
+    "api:create_validation": (API_UPLOAD, "post"),
+    "api:get_validation": (API_RUN, "get"),
+    "api:list_findings": (API_RUN, "get"),
+}
+# All of these are for staff; tests/config/test_admin.py and test_dashboard.py (E03, E04) go through them.
+STAFF = "admin:"
+# Pages of the admin that everybody reaches: the way in.
+STAFF_DOORS = {"admin:login", "admin:logout"}
+
+ACTORS = ("anonymous", "stranger", "viewer", "member", "owner", "program")
+
+
+def names_and_routes(resolver: Any = None, space: str = "", before: str = "") -> Iterator[tuple[str, str]]:
+    """Name and route of every address, as `app:name` and the pattern from the root."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        route = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            inner = f"{space}{entry.namespace}:" if entry.namespace else space
+            yield from names_and_routes(entry, inner, route)
+        else:
+            assert isinstance(entry, URLPattern)
+            yield f"{space}{entry.name or ''}", route
+
+
+def of_kind(*kinds: str) -> list[str]:
+    return [name for name, (kind, _method) in KNOWN.items() if kind in kinds]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What belongs to the other organization."""
+
+    organization: Organization
+    run: ValidationRun
+    notice: Notification
+
+
+@pytest.fixture
+def foreign(db: None) -> Foreign:
+    place = factories.organization(name=f"Clinic {MARK}", slug=MARK)
+    person = factories.member(place, "owner", email=f"{MARK}@example.com", full_name=MARK)
+    run = factories.completed_run(place, person, file_name=f"{MARK}.csv")
+    Profile.objects.create(
+        organization=place, name=MARK, title_en=MARK, title_fr=MARK, descriptor=factories.profile().descriptor
+    )
+    return Foreign(place, run, told(place, person))
+
+
+@pytest.fixture
+def clients(organization: Organization, viewer: User, member: User, owner: User) -> dict[str, Client]:
+    key = ApiKey.issue(organization, member, "Program")[1]
+    return {
+        "anonymous": Client(),
+        "stranger": signed_in(factories.user()),
+        "viewer": signed_in(viewer),
+        "member": signed_in(member),
+        "owner": signed_in(owner),
+        "program": Client(headers={"Authorization": f"Bearer {key}"}),
+    }
+
+
+def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str, str]]:
+    """Addresses of foreign things, each beside that of a thing that never was."""
+    kind, _method = KNOWN[name]
+    rest = ["quebec-medical"] if name == "validations:profile-template" else []
+    if kind == ORGANIZATION:
+        pairs = [([foreign.organization.slug, *rest], [MADE_UP_SLUG, *rest])]
+    elif kind == RUN:
+        run, made_up = str(foreign.run.pk), str(uuid4())
+        pairs = [
+            ([own.slug, run], [own.slug, made_up]),
+            ([foreign.organization.slug, run], [MADE_UP_SLUG, made_up]),
+            ([foreign.organization.slug, made_up], [MADE_UP_SLUG, run]),
+        ]
+    else:
+        pairs = [([str(foreign.notice.pk if kind == NOTICE else foreign.run.pk)], [str(uuid4())])]
+    return [(reverse(name, args=one), reverse(name, args=other)) for one, other in pairs]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What somebody could tell two answers apart by; the queries stand for the time that an answer takes."""
+
+    status: int
+    headers: str
+    text: str
+    queries: int
+
+
+def seen(client: Client, method: str, address: str) -> Seen:
+    """An answer without what differs from request to request."""
+    with CaptureQueriesContext(connection) as queries:
+        response = getattr(client, method)(address)
+    text = "" if response.streaming else response.content.decode()
+    text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text).replace(address, "(address)")
+    headers = str(dict(response.headers)).replace(address, "(address)")
+    return Seen(response.status_code, headers, text, len(queries))
+
+
+def test_d01_every_address_of_the_site_is_known_to_these_tests() -> None:
+    found = {name for name, _route in names_and_routes() if not name.startswith(STAFF)}
+    assert found - set(KNOWN) == set(), "say in KNOWN how the border is kept at these addresses"
+    assert set(KNOWN) - found == set(), "these addresses are no more"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, API_RUN))
+def test_d01_what_is_foreign_answers_like_what_never_was(
+    clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str, method: str
+) -> None:
+    for actor, client in clients.items():
+        pairs = addresses(name, organization, foreign)
+        # The first request of a browser may write its session; it counts for none of the two.
+        seen(client, method, pairs[0][1])
+        for theirs, nobodys in pairs:
+            expected = seen(client, method, nobodys)
+            assert seen(client, method, theirs) == expected, (actor, theirs)
+            assert expected.status in (302, 401, 403, 404, 405), actor
+            assert MARK not in expected.text, actor
+
+
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE))
+def test_d01_people_of_another_organization_get_404_and_change_nothing(
+    clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
+) -> None:
+    method = KNOWN[name][1]
+    for actor in ("stranger", "member", "owner"):
+        for theirs, _nobodys in addresses(name, organization, foreign):
+            missing_right = name == "validations:run-delete" and actor == "member"
+            expected = 403 if missing_right and theirs.startswith(f"/o/{organization.slug}/") else 404
+            if actor == "stranger":
+                expected = 404
+            assert getattr(clients[actor], method)(theirs).status_code == expected, (actor, theirs)
+    assert ValidationRun.unscoped.filter(pk=foreign.run.pk, status=foreign.run.status).exists()
+    assert Notification.unscoped.filter(pk=foreign.notice.pk, read_at=None).exists()
+
+
+@pytest.mark.parametrize("name", of_kind(API_RUN))
+def test_d01_programs_and_people_get_404_for_a_foreign_run_in_the_api(
+    clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
+) -> None:
+    ((theirs, _nobodys),) = addresses(name, organization, foreign)
+    found = {actor: client.get(theirs).status_code for actor, client in clients.items()}
+    assert found == dict.fromkeys(ACTORS, 404) | {"anonymous": 401}
+
+
+@pytest.mark.parametrize("name", [name for name in of_kind(OWN, OPEN) if KNOWN[name][1] == "get"])
+def test_d01_pages_without_an_id_show_nothing_foreign(
+    clients: dict[str, Client], foreign: Foreign, name: str
+) -> None:
+    for actor, client in clients.items():
+        response = client.get(reverse(name), follow=True)
+        assert response.status_code in (200, 401, 403, 404), actor
+        assert MARK not in response.content.decode(), actor
+
+
+@pytest.mark.parametrize("name", ["run-list", "run-list-progress", "upload"])
+def test_d01_pages_of_ones_own_organization_show_nothing_foreign(
+    clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
+) -> None:
+    address = reverse(f"validations:{name}", args=[organization.slug])
+    for query in ({}, {"q": MARK}, {"sent": str(foreign.run.pk)}, {"organization": MARK}):
+        response = clients["owner"].get(address, query)
+        assert response.status_code == 200
+        shown = response.content.decode().replace(f'value="{MARK}"', "").replace(f"q={MARK}", "")
+        assert MARK not in shown.replace(f"?organization={MARK}", ""), query
+
+
+@pytest.mark.parametrize("profile", [MARK, "made-up"])
+def test_d01_a_foreign_profile_in_a_form_is_refused_like_one_that_never_was(
+    clients: dict[str, Client], organization: Organization, foreign: Foreign, profile: str
+) -> None:
+    fields = {"profile": profile, "key": str(uuid4())}
+    address = reverse("validations:upload", args=[organization.slug])
+    response = clients["member"].post(address, {**fields, "files": factories.upload()})
+    assert response.status_code == 422
+    answered = clients["program"].post("/api/validations", {"file": factories.upload(), "profile": profile})
+    assert (answered.status_code, answered.json()["code"]) == (422, "profile-unknown")
+    assert ValidationRun.objects.for_organization(organization).count() == 0
+
+
+@pytest.mark.parametrize("slug", [MARK, MADE_UP_SLUG])
+def test_d01_an_upload_into_a_foreign_organization_stores_nothing(
+    clients: dict[str, Client], organization: Organization, foreign: Foreign, slug: str
+) -> None:
+    before = ValidationRun.unscoped.count()
+    for actor, client in clients.items():
+        if actor != "program":
+            address = f"/o/{slug}/upload/"
+            response = client.post(address, {"files": factories.upload(), "profile": "quebec-medical"})
+            assert response.status_code == (302 if actor == "anonymous" else 404), actor
+            answered = client.post("/api/validations", {"file": factories.upload(), "organization": slug})
+            assert answered.status_code == (401 if actor == "anonymous" else 404), actor
+    assert ValidationRun.unscoped.count() == before
+
+
+def test_d01_e03_no_address_for_staff_opens_for_anybody_else(
+    clients: dict[str, Client], foreign: Foreign
+) -> None:
+    for address in staff_addresses(foreign):
+        for actor, client in clients.items():
+            response = client.get(address)
+            assert response.status_code in (302, 403), (actor, address)
+            assert MARK not in response.content.decode().replace(address, ""), (actor, address)
+
+
+def staff_addresses(foreign: Foreign) -> list[str]:
+    """Every address of the admin, with the foreign run's id where it takes one."""
+    routes = {
+        route for name, route in names_and_routes() if name.startswith(STAFF) and name not in STAFF_DOORS
+    }
+    return sorted("/" + with_arguments(route, str(foreign.run.pk)) for route in routes)
+
+
+def with_arguments(route: str, text: str) -> str:
+    """The route as an address: numbers are 0, everything else is the text."""
+    plain = re.sub(r"\(\?P<app_label>[^)]*\)", "jobs", route)
+    plain = re.sub(r"\(\?P<url>[^)]*\)", "nowhere", plain)
+    plain = plain.replace("^", "").replace("$", "").replace("/?", "").replace("\\.", ".")
+    plain = re.sub(r"<int:\w+>", "0", plain)
+    return re.sub(r"<(?:\w+:)?\w+>", text, plain)
