@@ -1,15 +1,39 @@
-"""The admin pages of what Django itself keeps: the roles of staff, and what staff did."""
+"""Admin pages that need to know several apps: jobs with names of organizations; roles and acts of staff."""
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from jobs.admin.base import ReadOnlyAdmin, StaffAdmin
+from jobs.admin.base import ReadOnlyAdmin, StaffAdmin, link
+from jobs.admin.jobs import JobAdmin
+from jobs.models import Job
+from organizations.models import Organization
 
-admin.site.unregister(Group)
+admin.site.unregister([Group, Job])
+
+
+@admin.register(Job)
+class NamedJobAdmin(JobAdmin):
+    """Jobs as their app shows them, with names where it knows numbers only."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        """Jobs with the name of the organization that each works for."""
+        names = Organization.objects.filter(pk=OuterRef("tenant_id")).values("name")
+        jobs: QuerySet[Job] = super().get_queryset(request).annotate(tenant_name=Subquery(names[:1]))
+        return jobs
+
+    @admin.display(description=_("organization"), ordering="tenant_id")
+    def display_tenant(self, job: Job) -> str:
+        """The organization's name, leading to its other jobs."""
+        if job.tenant_id is None:
+            return "–"
+        name = getattr(job, "tenant_name", None) or job.tenant_id
+        return link(f"{reverse('admin:jobs_job_changelist')}?tenant_id={job.tenant_id}", name)
 
 
 @admin.register(Group)

@@ -107,7 +107,7 @@ class JobAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("task", "display_promise"),
                     "display_arguments",
-                    ("tenant_id", "priority"),
+                    ("display_tenant", "priority"),
                     ("timeout_seconds", "idempotency_key"),
                     ("retry_of", "id"),
                     "display_result",

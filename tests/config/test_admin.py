@@ -184,3 +184,11 @@ def test_staff_actions_cannot_be_edited(rows: list[Model], superuser: User) -> N
     entry = StaffAction.objects.get()
     address = reverse("admin:admin_logentry_change", args=[entry.pk])
     assert signed_in(superuser).post(address, {"change_message": "nothing"}).status_code == 403
+
+
+def test_the_list_of_jobs_names_organizations(organization: Organization) -> None:
+    lifecycle.create(
+        Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=organization.pk)
+    )
+    body = staff_client("jobs.view_job").get(reverse("admin:jobs_job_changelist")).content.decode()
+    assert f'href="/admin/jobs/job/?tenant_id={organization.pk}">{organization.name}</a>' in body
