@@ -79,6 +79,15 @@ def test_home_remembers_the_organization_last_looked_at(
     assert client.get("/")["Location"] == f"/o/{organization.slug}/"
 
 
+def test_pages_of_no_organization_lead_back_to_the_last_one(
+    member_client: Client, organization: Organization
+) -> None:
+    runs = f'href="/o/{organization.slug}/"'
+    assert runs not in member_client.get("/preferences/").content.decode()
+    member_client.get(f"/o/{organization.slug}/")
+    assert runs in member_client.get("/preferences/").content.decode()
+
+
 def test_a_person_without_an_organization_is_told_whom_to_ask(db: None) -> None:
     page = signed_in(factories.user(email="lone@example.com")).get("/").content.decode()
     assert "You are not in an organization yet" in page

@@ -185,8 +185,8 @@ def icon(name: str, css_class: str = "") -> SafeString:
 def allowed(context: Context, permission: str) -> bool:
     """Whether the reader's role in the page's organization includes the permission."""
     request: Any = getattr(context, "request", None)
-    organization = getattr(request, "organization", None)
-    return organization is not None and bool(request.user.has_perm(permission, organization))
+    organization = context.get("organization") or getattr(request, "organization", None)
+    return bool(organization) and bool(request.user.has_perm(permission, organization))
 
 
 def _text_of(text: Any, code: str) -> str:
