@@ -13,6 +13,8 @@ from functools import lru_cache
 from validations.engine import cells as look
 
 CLEAR = 1.5  # how much better than padding at the end a reading must be
+BEST_MATCH = 1.5  # no cell fits its column better
+REMEMBERED_FORMS = 5_000  # forms of short rows whose places are kept: a file often breaks in one way
 ANCHOR = 0.5  # a match that says something
 ALIGNED_COLUMNS = 120  # wider tables are only padded: the search grows with the square of the width
 MOST_JOINED = 12  # neighbors that can be one cut cell
@@ -35,6 +37,7 @@ class Aligner:
         self.width, self.delimiter = width, delimiter
         self.columns = [self._profile([row[index] for row in rows[:LEARNED_ROWS]]) for index in range(width)]
         self.useful = bool(rows) and 2 <= width <= ALIGNED_COLUMNS
+        self._columns_by_form: dict[tuple[str, ...], list[int] | None] = {}
         self.match = lru_cache(maxsize=4096)(self._match)
 
     @staticmethod
@@ -72,14 +75,31 @@ class Aligner:
         return self._cut(cells)
 
     def _fill(self, cells: list[str]) -> Alignment:
-        missing = self.width - len(cells)
-        padded: list[str | None] = [*cells, *[None] * missing]
+        padded: list[str | None] = [*cells, *[None] * (self.width - len(cells))]
         if not self.useful or not any(cell.strip() for cell in cells):
             return Alignment(padded, [], "end")
-        score, best = self._best_gaps(cells)
+        form = tuple(map(shape, cells))
+        if form not in self._columns_by_form:
+            if len(self._columns_by_form) >= REMEMBERED_FORMS:
+                self._columns_by_form.clear()
+            self._columns_by_form[form] = self._best_columns(cells)
+        columns = self._columns_by_form[form]
+        if columns is None:
+            return Alignment(padded, [], "end")
+        aligned: list[str | None] = [None] * self.width
+        for cell, column in zip(cells, columns, strict=True):
+            aligned[column] = cell
+        return Alignment(aligned, [], "aligned")
+
+    def _best_columns(self, cells: list[str]) -> list[int] | None:
+        """The column of each cell of a short row, None when that is the first columns as far as can be told."""
         at_end = sum(self.match(cell, index) for index, cell in enumerate(cells))
-        clear = score > at_end + CLEAR and self._anchored(best)
-        return Alignment(best, [], "aligned") if clear else Alignment(padded, [], "end")
+        if at_end + CLEAR >= BEST_MATCH * len(cells):
+            return None
+        score, best = self._best_gaps(cells)
+        if score <= at_end + CLEAR or not self._anchored(best):
+            return None
+        return [column for column, cell in enumerate(best) if cell is not None]
 
     def _anchored(self, cells: Sequence[str | None]) -> bool:
         """True when some cell of a telling kind (a date, an amount, a code) stands where such cells belong."""

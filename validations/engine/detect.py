@@ -13,7 +13,7 @@ from validations.engine import header as headers
 from validations.engine import signatures
 from validations.engine.dialect import SEP_LINE
 from validations.engine.encoding import Encoding, Scan
-from validations.engine.errors import UnreadableFileError
+from validations.engine.errors import UnreadableFileError, limit_error
 from validations.engine.header import Header, SampleRow
 from validations.engine.options import Options
 from validations.engine.records import Dialect, Repaired, parse
@@ -133,9 +133,10 @@ def _beginning(source: Iterable[bytes], options: Options) -> str:
     data = b""
     for block in source:
         data += block
-        end = max(data.rfind(b"\n"), data.rfind(b"\r"), -1)
-        if end >= 0 or len(data) > options.limits.line_bytes:
+        if b"\n" in data or b"\r" in data:
             break
+        if len(data) > options.limits.line_bytes:
+            raise limit_error(1, "line", options.limits.line_bytes)
     wanted = options.limits.sample_bytes
     if len(data) > wanted:
         end = max(data.rfind(b"\n", 0, wanted), data.rfind(b"\r", 0, wanted))

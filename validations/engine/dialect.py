@@ -18,6 +18,9 @@ SCORED_LINES = 60  # lines cut by each candidate; more did not change a decision
 SCORED_CHARS = 4_000  # of each line
 # how likely a character is to be meant as the delimiter when it would work
 PRIOR = {";": 1.0, ",": 1.0, "\t": 1.05, "|": 1.0, "^": 0.8, "~": 0.8, ":": 0.35, " ": 0.4}
+# marks that stand inside names and times too: only many equal cuts show that they delimit
+WEAK = {":": 0.6, " ": 0.75}
+MANY_CUTS = 5
 DOUBLE = ("||", "::", ";;", "~|~", "|~|", "@@", "##")
 ONE_COLUMN = 0.3  # what a table of one column must be beaten by
 SURE = 0.55  # a score from here on is not doubted
@@ -109,7 +112,10 @@ def _score(sample: list[str], dialect: Dialect) -> Guess:
     share = count / max(1, len(rows))
     pattern = share * (1 - 1 / width) * (len(rows) / len(sample)) ** 0.5
     regular = [row for row in rows if len(row) == width] or rows
-    score = pattern * _kind_score(regular[:SCORED_LINES], dialect) * PRIOR.get(dialect.delimiter, 0.9)
+    prior = PRIOR.get(dialect.delimiter, 0.9)
+    if width >= MANY_CUTS:
+        prior = WEAK.get(dialect.delimiter, prior)
+    score = pattern * _kind_score(regular[:SCORED_LINES], dialect) * prior
     return Guess(dialect, score, width, share)
 
 

@@ -46,7 +46,8 @@ UNREADABLE: Mapping[str, Sentence] = {
     "limit-exceeded": Sentence(
         en="Line {line} is beyond what a billing file may hold ({limit_en}: at most {maximum}). "
         "Look for a missing line break or quotation mark there.",
-        fr="La ligne {line} dépasse ce qu’un fichier de facturation peut contenir ({limit_fr}\u00a0: {maximum} au plus). "
+        fr="La ligne {line} dépasse ce qu’un fichier de facturation peut contenir "
+        "({limit_fr}\u00a0: {maximum} au plus). "
         "Cherchez-y un saut de ligne ou un guillemet manquant.",
     ),
     "source-error": Sentence(
@@ -69,3 +70,16 @@ class UnreadableFileError(EngineError):
         text = UNREADABLE[self.code]
         template = text.fr if language == "fr" else text.en
         return template.format(**self.params)
+
+
+def limit_error(line: int, limit: str, maximum: int) -> UnreadableFileError:
+    """The error for a line beyond a limit."""
+    names = {
+        "line": ("characters in a line", "caractères dans une ligne"),
+        "columns": ("columns", "colonnes"),
+        "cell": ("characters in a cell", "caractères dans une cellule"),
+    }
+    english, french = names[limit]
+    return UnreadableFileError(
+        "limit-exceeded", line=line, limit_en=english, limit_fr=french, maximum=maximum
+    )

@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import IO
 
 from validations.engine.alignment import Aligner
-from validations.engine.errors import UnreadableFileError
+from validations.engine.errors import limit_error
 from validations.engine.findings import SPOOLED_FINDINGS, VALUE_CHARS, FindingSpool, Param
 from validations.engine.options import Limits
 from validations.engine.patterns import Patterns
@@ -68,6 +68,7 @@ class Pass:
         self._blanks: list[int] = []
         self._foot: list[tuple[int, list[str]]] = []
         self._after_blank = False
+        self._labels = {label for label in plan.header_labels if label}
         self._whole: tuple[list[bytes], bytes] = ([], b"")
 
     @cached_property
@@ -103,6 +104,8 @@ class Pass:
 
     def _block(self, data: bytes, *, at_end: bool) -> bytes:
         """Take whole lines; what is returned must come again, with more lines behind it."""
+        if not data:
+            return b""
         given = data
         if self.escaped is not None:
             data = self.escaped.sub(self._plain_escape, data)
@@ -389,8 +392,9 @@ class Pass:
 
     def _second_table(self, cells: list[str], ahead: list[bytes]) -> bool:
         """True when another header begins another table here; the rest of the file is then reported, not read."""
-        labels = {label.casefold() for label in self.plan.header_labels if label}
-        shared = sum(1 for cell in cells if cell.strip().casefold() in labels)
+        if not any(cell in self._labels for cell in cells[:3]):
+            return False
+        shared = sum(1 for cell in cells if cell.strip() in self._labels)
         if shared < 2 or shared * 2 < len(cells) or len(set(cells)) < len(cells) / 2:
             return False
         widths = [len(self._cells(_text(line))[0]) for line in ahead if line.strip()]
@@ -469,16 +473,3 @@ def _quoted(cell: str, delimiter: str, quote: str) -> str:
     if quote in cell or delimiter in cell or "\n" in cell or "\r" in cell:
         return quote + cell.replace(quote, quote * 2) + quote
     return cell
-
-
-def limit_error(line: int, limit: str, maximum: int) -> UnreadableFileError:
-    """The error for a line beyond a limit."""
-    names = {
-        "line": ("characters in a line", "caractères dans une ligne"),
-        "columns": ("columns", "colonnes"),
-        "cell": ("characters in a cell", "caractères dans une cellule"),
-    }
-    english, french = names[limit]
-    return UnreadableFileError(
-        "limit-exceeded", line=line, limit_en=english, limit_fr=french, maximum=maximum
-    )

@@ -31,11 +31,13 @@ _define(
     Text("Character that the encoding does not have", "Caractère absent de l'encodage"),
     Text(
         "Byte {offset:number} of the file (line {line}) is not {encoding:text}. It was read as “{letter:text}”.",
-        "L'octet {offset:number} du fichier (ligne {line}) n'est pas du {encoding:text}. Il a été lu « {letter:text} ».",
+        "L'octet {offset:number} du fichier (ligne {line}) n'est pas du {encoding:text}. Il a été lu « "
+        "{letter:text} ».",
     ),
     Text(
         "Part of the file was saved in another encoding than the rest, so some letters cannot be read for certain.",
-        "Une partie du fichier a été enregistrée dans un autre encodage que le reste : certaines lettres sont incertaines.",
+        "Une partie du fichier a été enregistrée dans un autre encodage que le reste : certaines "
+        "lettres sont incertaines.",
     ),
     Text(
         "Export the whole file as UTF-8 and send it again.",
@@ -47,12 +49,14 @@ _define(
     WARNING,
     Text("Garbled accents", "Accents défigurés"),
     Text(
-        "{count:number} {count:plural|character was|characters were} encoded twice (“Ã©” for “é”). They were put right.",
+        "{count:number} {count:plural|character was|characters were} encoded twice (“Ã©” for “é”). They "
+        "were put right.",
         "{count:number} {count:plural|caractère avait été encodé|caractères avaient été encodés} deux fois (« Ã© » au "
         "lieu de « é »). Ils ont été rétablis.",
     ),
     Text(
-        "The file was saved as UTF-8, read as Windows-1252 and saved as UTF-8 again; each accent became two characters.",
+        "The file was saved as UTF-8, read as Windows-1252 and saved as UTF-8 again; each accent became "
+        "two characters.",
         "Le fichier enregistré en UTF-8 a été lu en Windows-1252 puis enregistré de nouveau : chaque accent est devenu "
         "deux caractères.",
     ),
@@ -62,7 +66,8 @@ _define(
     ),
     cell=Text(
         "Line {line} has characters that look encoded twice (“Ã©” for “é”). They were left as they are.",
-        "La ligne {line} a des caractères qui semblent encodés deux fois (« Ã© » au lieu de « é »). Ils ont été laissés "
+        "La ligne {line} a des caractères qui semblent encodés deux fois (« Ã© » au lieu de « é »). Ils "
+        "ont été laissés "
         "tels quels.",
     ),
 )
@@ -122,7 +127,8 @@ _define(
     Text("Lines above the table", "Lignes au-dessus du tableau"),
     Text(
         "{count:number} {count:plural|line|lines} above the header {count:plural|was|were} left out.",
-        "{count:number} {count:plural|ligne|lignes} au-dessus de l'en-tête {count:plural|a été ignorée|ont été ignorées}.",
+        "{count:number} {count:plural|ligne|lignes} au-dessus de l'en-tête {count:plural|a été "
+        "ignorée|ont été ignorées}.",
     ),
     Text(
         "A title, a date of export or a note stood above the column names.",
@@ -140,7 +146,8 @@ _define(
     Text("This note below the table was left out.", "Cette note sous le tableau a été ignorée."),
     Text(
         "After an empty line at the end of the file stands text in one cell only; it is no billing line.",
-        "Après une ligne vide en fin de fichier, du texte occupe une seule cellule : ce n'est pas une ligne de facturation.",
+        "Après une ligne vide en fin de fichier, du texte occupe une seule cellule : ce n'est pas une "
+        "ligne de facturation.",
     ),
     Text(
         "Nothing has to be done, unless this is a billing line: then complete it.",
@@ -157,7 +164,8 @@ _define(
     ),
     Text(
         "Columns are told by their names, not by their order, so that no amount is read from the wrong column.",
-        "Les colonnes se reconnaissent à leur nom et non à leur ordre, pour qu'aucun montant ne soit lu au mauvais endroit.",
+        "Les colonnes se reconnaissent à leur nom et non à leur ordre, pour qu'aucun montant ne soit lu "
+        "au mauvais endroit.",
     ),
     Text(
         "Export the file with its column names in the first line.",
@@ -191,7 +199,8 @@ _define(
     ),
     Text(
         "The column names come again between the rows, as when files are put together or pages are printed.",
-        "Les noms de colonnes reviennent entre les lignes, comme lorsque des fichiers sont réunis ou des pages imprimées.",
+        "Les noms de colonnes reviennent entre les lignes, comme lorsque des fichiers sont réunis ou "
+        "des pages imprimées.",
     ),
     Text(
         "Nothing has to be done, unless the files should not have been put together.",
@@ -221,7 +230,8 @@ _define(
     ERROR,
     Text("Two columns with one name", "Deux colonnes du même nom"),
     Text(
-        "Columns {first_column:text} and {column:text} are both named “{label:text}”. Column {first_column:text} was used.",
+        "Columns {first_column:text} and {column:text} are both named “{label:text}”. Column "
+        "{first_column:text} was used.",
         "Les colonnes {first_column:text} et {column:text} s'appellent toutes deux « {label:text} ». La colonne "
         "{first_column:text} a été utilisée.",
     ),
@@ -234,7 +244,8 @@ _define(
     Text("Column that is not needed", "Colonne non utilisée"),
     Text(
         "Column {column:text} (“{label:text}”) is not part of the profile; its cells are kept beside the record.",
-        "La colonne {column:text} (« {label:text} ») ne fait pas partie du profil ; ses cellules sont conservées à côté "
+        "La colonne {column:text} (« {label:text} ») ne fait pas partie du profil ; ses cellules sont "
+        "conservées à côté "
         "de l'enregistrement.",
     ),
     Text(
@@ -309,11 +320,14 @@ _define(
     ),
     joined=Text(
         "The row has {found:number} cells instead of {expected:number}; neighbors that belong together were joined.",
-        "La ligne a {found:number} cellules au lieu de {expected:number} ; des voisines qui vont ensemble ont été réunies.",
+        "La ligne a {found:number} cellules au lieu de {expected:number} ; des voisines qui vont "
+        "ensemble ont été réunies.",
     ),
     aligned=Text(
-        "The row has {found:number} cells instead of {expected:number}; an empty one was left out where it shifted the rest.",
-        "La ligne a {found:number} cellules au lieu de {expected:number} ; une cellule vide qui décalait le reste a été "
+        "The row has {found:number} cells instead of {expected:number}; an empty one was left out where "
+        "it shifted the rest.",
+        "La ligne a {found:number} cellules au lieu de {expected:number} ; une cellule vide qui "
+        "décalait le reste a été "
         "ignorée.",
     ),
 )
@@ -322,9 +336,11 @@ _define(
     ERROR,
     Text("Too few cells in a row", "Cellules manquantes dans une ligne"),
     Text(
-        "The row has {found:number} {found:plural|cell|cells} instead of {expected:number}; those missing at its end were "
+        "The row has {found:number} {found:plural|cell|cells} instead of {expected:number}; those "
+        "missing at its end were "
         "taken as empty.",
-        "La ligne a {found:number} {found:plural|cellule|cellules} au lieu de {expected:number} ; celles qui manquent à la "
+        "La ligne a {found:number} {found:plural|cellule|cellules} au lieu de {expected:number} ; "
+        "celles qui manquent à la "
         "fin sont considérées vides.",
     ),
     Text(
@@ -336,7 +352,8 @@ _define(
         "Complétez la ligne : une valeur par colonne, même vide.",
     ),
     aligned=Text(
-        "The row has {found:number} {found:plural|cell|cells} instead of {expected:number}; its values were put under the "
+        "The row has {found:number} {found:plural|cell|cells} instead of {expected:number}; its values "
+        "were put under the "
         "columns they fit.",
         "La ligne a {found:number} {found:plural|cellule|cellules} au lieu de {expected:number} ; ses valeurs ont été "
         "placées sous les colonnes qui leur conviennent.",
@@ -377,7 +394,8 @@ _define(
     Text("Quotation mark without its partner", "Guillemet jamais fermé"),
     Text(
         "A quotation mark opens in this row and is not closed; it was read as text, so that no row is swallowed.",
-        "Un guillemet s'ouvre dans cette ligne et ne se ferme pas ; il a été lu comme du texte, pour ne perdre aucune ligne.",
+        "Un guillemet s'ouvre dans cette ligne et ne se ferme pas ; il a été lu comme du texte, pour ne "
+        "perdre aucune ligne.",
     ),
     Text(
         "A quotation mark at the start of a cell begins a quoted value, which must end with another one.",
@@ -414,7 +432,8 @@ _define(
     ),
     Text(
         "The value cannot be read as what the column must hold, so rules that need it leave this row out.",
-        "La valeur ne se lit pas comme ce que la colonne doit contenir ; les règles qui en ont besoin omettent cette ligne.",
+        "La valeur ne se lit pas comme ce que la colonne doit contenir ; les règles qui en ont besoin "
+        "omettent cette ligne.",
     ),
     Text(
         "Correct the value in your system and export again.",

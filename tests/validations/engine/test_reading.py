@@ -8,7 +8,7 @@ import pytest
 from tests.support.reading import cells, cleaned, labels, parse
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
-from validations.engine.reading import letter, read
+from validations.engine.reading import Parsed, letter, read
 
 GOOD = "no;médecin;montant\r\n" + "".join(f"{n};Côté {n};{n},50\r\n" for n in range(1, 501))
 
@@ -95,16 +95,22 @@ MUTATIONS = 200
 @pytest.mark.parametrize("seed", range(0, MUTATIONS, 20))
 def test_b02_whatever_is_done_to_a_file_it_is_read_or_refused(tmp_path: Path, seed: int) -> None:
     for number in range(seed, seed + 20):
-        data = mutated(GOOD.encode("cp1252")[:4_000], random.Random(number))
-        try:
-            parsed = parse(tmp_path, data)
-        except UnreadableFileError as error:
-            assert error.sentence("fr")
+        data = mutated(GOOD.encode("cp1252")[:4_000], random.Random(number))  # noqa: S311 (a seed, so that a failure can be repeated)
+        parsed = parsed_or_refused(tmp_path, data)
+        if parsed is None:
             continue
         widths = {len(row) for row in parsed.rows()}
         assert widths <= {parsed.width}
         assert sum(1 for _ in parsed.findings()) == sum(parsed.counts.values())
         (tmp_path / "work" / "reading-findings.csv").unlink(missing_ok=True)
+
+
+def parsed_or_refused(folder: Path, data: bytes) -> Parsed | None:
+    """The file read; None when it was refused, with a sentence that says why."""
+    try:
+        return parse(folder, data)
+    except UnreadableFileError as error:
+        return None if error.sentence("fr") else parse(folder, b"")
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
