@@ -139,6 +139,7 @@ class ValidationRun(TenantModel):
             models.Index(fields=["organization", "-created_at"], name="validations_run_newest"),
             # Staff look at the runs of all organizations.
             models.Index(fields=["-created_at"], name="validations_run_newest_of_all"),
+            models.Index(fields=["status", "-created_at"], name="validations_run_status_of_all"),
             models.Index(fields=["organization", "status", "-created_at"], name="validations_run_status"),
             models.Index(fields=["organization", "sha256"], name="validations_run_content"),
         ]
