@@ -208,6 +208,8 @@ def _refuse_prose(lines: Sequence[str], guess: dialects.Guess) -> None:
     marks = sum(len(SENTENCE_MARK.findall(line)) for line in filled)
     if guess.width == 1:
         is_prose = (ends or marks > len(filled) / 2) and (marks or len(filled) < OWN_LINES)
+    elif guess.dialect.delimiter == " ":
+        is_prose = ends > 0.6 * len(filled) and guess.share < 0.9
     else:
         cuts = sum(line.count(guess.dialect.delimiter) for line in filled)
         spaced = sum(line.count(guess.dialect.delimiter + " ") for line in filled)
