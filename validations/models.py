@@ -179,11 +179,13 @@ class ResultSet(TenantModel):
 class BillingRecord(TenantModel):
     """One line of a billing file, typed; columns that the profile does not know are in `extra`."""
 
-    # Written in bulk and deleted with their set: the database does not check each row's reference again.
+    # Written in bulk and removed with their set, whose own reference the database checks: to check it for each row
+    # again takes a quarter of the time that the rows take.
     organization = models.ForeignKey(
         "organizations.Organization",
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="+",
+        db_constraint=False,
         db_index=False,
         verbose_name=_("organization"),
     )
@@ -233,8 +235,9 @@ class Finding(TenantModel):
 
     organization = models.ForeignKey(
         "organizations.Organization",
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="+",
+        db_constraint=False,
         db_index=False,
         verbose_name=_("organization"),
     )
