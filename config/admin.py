@@ -1,5 +1,7 @@
 """Admin pages that need to know several apps: jobs with names of organizations; roles and acts of staff."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -8,18 +10,44 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter
 
-from jobs.admin.base import ReadOnlyAdmin, StaffAdmin, link
+from jobs.admin.base import ReadOnlyAdmin, StaffAdmin, filter_name, link
 from jobs.admin.jobs import JobAdmin
 from jobs.models import Job
 from organizations.models import Organization
 
 admin.site.unregister([Group, Job])
 
+# A longer list of choices is slower to read than to search.
+ORGANIZATIONS_OFFERED = 500
+
+
+class OrganizationFilter(DropdownFilter):
+    """Jobs of one organization, by its name."""
+
+    title = _("organization")
+    parameter_name = "tenant_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The organizations by name; beyond the limit a job's link to the others of its organization helps."""
+        rows = Organization.objects.order_by("name").values_list("pk", "name")[:ORGANIZATIONS_OFFERED]
+        return [(str(number), name) for number, name in rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        """The jobs of the chosen organization."""
+        number = self.value() or ""
+        return queryset.filter(tenant_id=number) if number.isdecimal() and len(number) < 19 else queryset
+
 
 @admin.register(Job)
 class NamedJobAdmin(JobAdmin):
     """Jobs as their app shows them, with names where it knows numbers only."""
+
+    list_filter = (
+        *(chosen for chosen in JobAdmin.list_filter if filter_name(chosen) != "tenant_id"),
+        OrganizationFilter,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Jobs with the name of the organization that each works for."""

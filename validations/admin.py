@@ -139,7 +139,7 @@ class ValidationRunAdmin(ReadOnlyAdmin):
         """What was found, what happened, and links to the job, the findings and the page on the site."""
         return {**results_of(row), "page_links": links_of(row, request)}
 
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["operate"])
+    @admin.action(description=gettext_lazy("Cancel run"), permissions=["operate"])
     def cancel_runs(self, request: HttpRequest, queryset: QuerySet[ValidationRun]) -> Any:
         """Cancel waiting runs and ask running ones to stop."""
         warning = _(
@@ -148,7 +148,7 @@ class ValidationRunAdmin(ReadOnlyAdmin):
         action = ServiceAction(_cancel, refusals=REFUSALS, warning=warning)
         return self.act(request, queryset, "cancel_runs", action)
 
-    @admin.action(description=gettext_lazy("Retry"), permissions=["operate"])
+    @admin.action(description=gettext_lazy("Retry run"), permissions=["operate"])
     def retry_runs(self, request: HttpRequest, queryset: QuerySet[ValidationRun]) -> Any:
         """Check failed and cancelled runs again, while their file is still stored."""
         return self.act(request, queryset, "retry_runs", ServiceAction(_retry, refusals=REFUSALS))
@@ -295,7 +295,7 @@ def links_of(run: ValidationRun, request: HttpRequest) -> list[tuple[str, str]]:
     if run.job_id and request.user.has_perm("jobs.view_job"):
         links.append((reverse("admin:jobs_job_change", args=[run.job_id]), _("Job")))
     members = Membership.objects.for_organization(run.organization_id)
-    if members.filter(user_id=request.user.pk).exists():
+    if members.filter(user_id=person(request).pk).exists():
         address = reverse("validations:run-detail", args=[run.organization.slug, run.pk])
         links.append((address, _("On the site")))
     return links

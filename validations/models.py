@@ -55,6 +55,10 @@ class RunStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+# The final states.
+ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
 class Phase(models.TextChoices):
     """What a running validation is doing; each takes a fixed part of the progress bar."""
 

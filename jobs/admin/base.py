@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -100,6 +100,8 @@ class StaffAdmin(UnfoldAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    # Numbers beside the choices of a filter would count the table once for each of them.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     list_disable_select_all = True
@@ -125,8 +127,7 @@ class StaffAdmin(UnfoldAdmin):
         if lookup in self.link_lookups:
             return True
         return any(
-            re.fullmatch(f"{re.escape(name)}{_LOOKUP}", lookup)
-            for name in map(_filter_name, self.list_filter)
+            re.fullmatch(f"{re.escape(name)}{_LOOKUP}", lookup) for name in map(filter_name, self.list_filter)
         )
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -288,7 +289,7 @@ class ReadOnlyAdmin(StaffAdmin):
         return False
 
 
-def _filter_name(declared: Any) -> str:
+def filter_name(declared: Any) -> str:
     """The name in the address of a filter, in whichever of Django's ways it is declared."""
     if isinstance(declared, (list, tuple)):
         return str(declared[0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model, OneToOneRel, QuerySet
@@ -67,15 +67,14 @@ class JobAdmin(ReadOnlyAdmin):
 
     list_display = (
         "display_task",
-        "display_status",
+        "display_state",
         "queue",
         "display_tenant",
         "display_attempts",
         "display_created",
         "display_duration",
-        "display_error",
     )
-    list_filter = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
         ("status", ChoicesDropdownFilter),
         QueueFilter,
         TaskFilter,
@@ -143,14 +142,14 @@ class JobAdmin(ReadOnlyAdmin):
             links.append((reverse("admin:django_rq_job_detail", args=[row.queue, row.pk]), _("In Redis")))
         return {**history_of(row), "page_links": links}
 
-    @admin.action(description=gettext_lazy("Retry"), permissions=["retry"])
+    @admin.action(description=gettext_lazy("Retry job"), permissions=["retry"])
     def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> Any:
         """Queue ended jobs again."""
         return self.act(
             request, queryset, "retry_jobs", ServiceAction(_retry, refusals=(IllegalTransitionError,))
         )
 
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["cancel"])
+    @admin.action(description=gettext_lazy("Cancel job"), permissions=["cancel"])
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> Any:
         """End waiting jobs at once and ask running ones to stop."""
         warning = _(
@@ -163,6 +162,13 @@ class JobAdmin(ReadOnlyAdmin):
     def display_task(self, job: Job) -> str:
         """The task's name and the beginning of the job's id."""
         return format_html('<span class="bd-strong">{}</span><br><code>{}</code>', job.task, str(job.pk)[:8])
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def display_state(self, job: Job) -> str:
+        """The status and, under it, the code or class of the last error."""
+        reason = job.error_code or job.error_class
+        state = self.display_status(job)
+        return format_html('{}<br><span class="bd-quiet">{}</span>', state, reason) if reason else state
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def display_status(self, job: Job) -> str:
@@ -198,11 +204,6 @@ class JobAdmin(ReadOnlyAdmin):
         if job.started_at is None:
             return "–"
         return seconds_text(((job.finished_at or timezone.now()) - job.started_at).total_seconds())
-
-    @admin.display(description=gettext_lazy("error"))
-    def display_error(self, job: Job) -> str:
-        """The error's code or class."""
-        return job.error_code or job.error_class or "–"
 
     @admin.display(description=gettext_lazy("error"))
     def display_why(self, job: Job) -> str:

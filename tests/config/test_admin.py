@@ -28,6 +28,7 @@ HOSTILE = "<script>alert(1)</script>"
 def rows(organization: Organization, member: User, superuser: User, rf: Any) -> list[Model]:
     """One row of every model at least, with hostile names."""
     run = factories.completed_run(organization, member, file_name=f"{HOSTILE}.csv")
+    assert run.result is not None
     LogEntry.unscoped.create(organization=organization, run=run, code="received")
     BillingRecord.unscoped.create(
         organization=organization, result=run.result, line=2, row=1, patient=HOSTILE
@@ -192,3 +193,17 @@ def test_the_list_of_jobs_names_organizations(organization: Organization) -> Non
     )
     body = staff_client("jobs.view_job").get(reverse("admin:jobs_job_changelist")).content.decode()
     assert f'href="/admin/jobs/job/?tenant_id={organization.pk}">{organization.name}</a>' in body
+
+
+def test_jobs_are_filtered_by_organization_and_never_counted_by_filter(organization: Organization) -> None:
+    mine = lifecycle.create(
+        Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=organization.pk)
+    )
+    lifecycle.create(Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=0))
+    client = staff_client("jobs.view_job")
+    address = reverse("admin:jobs_job_changelist")
+    response = client.get(address, {"tenant_id": organization.pk})
+    assert [job.pk for job in response.context["cl"].result_list] == [mine.pk]
+    assert organization.name in response.content.decode()
+    assert client.get(address, {"tenant_id": "9" * 40}).status_code == 200
+    assert not client.get(address, {"_facets": "True"}).context["cl"].add_facets
