@@ -127,6 +127,12 @@ class Check(AbstractContextManager["Check"]):
         """
         if self._judge is not None:
             self._copy(self._judge.findings_query(), target, before)
+            return
+        source = self._folder / "export.csv"
+        with source.open("w", encoding="utf-8", newline="") as stream:
+            for batch in self.finding_batches():
+                stream.writelines(_copy_line((*before, *finding)) for finding in batch)
+        _deliver(source, target)
 
     def finding_batches(self, size: int = 5000) -> Iterator[Batch]:
         """The findings as tuples in FINDING_COLUMNS order, by line and code."""

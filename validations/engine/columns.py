@@ -116,9 +116,10 @@ def close_fields(label: str, fields: Iterable[Field]) -> list[tuple[int, Field]]
     folded = fold(label)
     found = []
     for entry in fields:
-        distance = min((_distance(folded, spelling) for spelling in _folded_spellings(entry)), default=99)
-        if distance <= _allowed(folded):
-            found.append((distance, entry))
+        distances = [_distance(folded, spelling) for spelling in _folded_spellings(entry)]
+        near = [distance for distance in distances if distance is not None]
+        if near:
+            found.append((min(near), entry))
     return sorted(found, key=lambda pair: pair[0])
 
 
@@ -219,13 +220,15 @@ def _allowed(folded: str) -> int:
     return 2 if len(folded) >= TWO_SLIPS_LENGTH else 1
 
 
-def _distance(label: str, spelling: str) -> int:
-    """The slips between two folded headers; a header cut at ten characters counts as one, other digits as too many."""
+def _distance(label: str, spelling: str) -> int | None:
+    """The slips between two folded headers, None if too many; a header cut at ten characters counts as one slip."""
     if _digits(label) != _digits(spelling):
-        return 99
+        return None
     if len(label) < len(spelling) and _is_cut(label, spelling):
         return 1
-    return edit_distance(label, spelling, _allowed(label))
+    allowed = min(_allowed(label), _allowed(spelling))
+    distance = edit_distance(label, spelling, allowed)
+    return distance if distance <= allowed else None
 
 
 def _is_cut(label: str, spelling: str) -> bool:

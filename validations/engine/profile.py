@@ -2,8 +2,8 @@
 
 A profile is one JSON document. Beside the standard's own words it knows, per field: `titles` and `aliases` (other
 spellings of the header), `unit` ("cents": kept as whole cents), `decimals`, `formats` (dates: one of these is chosen
-for the whole column), `errorCode` (the rule that reports a value which cannot be read) and `keyLength` (how many leading
-characters identify the thing). Beside the fields: `tables` (reference tables by role) and `rules`
+for the whole column), `errorCode` (the rule that reports a value which cannot be read) and `keyLength` (how many
+leading characters identify the thing). Beside the fields: `tables` (reference tables by role) and `rules`
 (`{code: {"severity": ..., parameter: value}}`, for rules and table errors alike).
 """
 

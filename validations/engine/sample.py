@@ -254,8 +254,8 @@ class _Generator:
                 seen += 1
                 yield self._registered_visit(patient, slot, supplements)
         if self.day.place.startswith("5") and seen >= 6:
+            self.day.used |= {"large-fee"} if seen >= 12 else set()
             yield [Line(self.row(registered[0], "19929" if seen >= 12 else "19928"))]
-            self.day.used |= {"large-fee"} if seen >= 12 else {"small-fee"}
 
     def _registered_visit(self, patient: str, slot: str, supplements: set[tuple[str, int]]) -> list[Line]:
         rows = [self.visit(patient, self.random.choice(VISIT_CODES), slot, "")]
@@ -279,17 +279,15 @@ class _Generator:
         waiting: list[_Plant] = []
         while self.planted + 1 <= self.error_rate * (self.written + 1):
             if not self.deck:
-                self.deck = self.random.sample(self.plants, len(self.plants))
+                self.deck = [p for p in self.random.sample(self.plants, len(self.plants)) if p not in waiting]
             plant = self.deck.pop()
             bundle = plant(self)
             if bundle is None:
-                if plant in waiting:
-                    break
                 waiting.append(plant)
                 continue
             self.planted += sum(1 for line in bundle if line.code)
             yield bundle
-        self.deck[:0] = [plant for plant in waiting if plant not in self.deck]
+        self.deck += waiting
 
     def patient(self) -> str:
         """A patient nobody else is: the birth date and the running number come from one counter."""
