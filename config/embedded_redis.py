@@ -154,6 +154,9 @@ class EmbeddedRedis:
 
     def _start(self, lock: int, deadline: float) -> None:
         """Start the server; an append-only file that it refuses is set aside for a second try."""
+        if self._process is not None and self._owner_pid == os.getpid():
+            # Its lock is free, so it is dead; the kernel keeps its entry until somebody asks.
+            self._process.wait()
         if self._launch(lock, deadline):
             return
         in_time = time.monotonic() < deadline

@@ -85,6 +85,18 @@ def _answers(address: str) -> bool:
     return True
 
 
+def _kill_one_and_await_another(site: Command, part: str) -> None:
+    before = {child.pid for child in wait_until(lambda: site.children(part), what=part)}
+    victim = min(before)
+    psutil.Process(victim).kill()
+
+    def is_whole_again() -> bool:
+        now = {child.pid for child in site.children(part)}
+        return victim not in now and len(now) == len(before)
+
+    wait_until(is_whole_again, seconds=5, what=f"another {part}")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A place with a space and an accent in its name, as people have them."""
@@ -133,15 +145,7 @@ def test_x25_whatever_dies_is_back_within_seconds_and_nothing_outlives_the_end(f
     with _running(folder, "run", "--port", str(free_port())) as site:
         wait_until(lambda: site.address and _answers(site.address), seconds=60, what="the site")
         for part in ("uvicorn", "rqworker", "redis-server"):
-            victim = wait_until(lambda part=part: site.children(part), what=part)[0]
-            victim.kill()
-            wait_until(
-                lambda part=part, victim=victim: any(
-                    child.pid != victim.pid for child in site.children(part)
-                ),
-                seconds=5,
-                what=f"another {part}",
-            )
+            _kill_one_and_await_another(site, part)
         wait_until(lambda: _answers(site.address), seconds=30, what="the site again")
         everybody = psutil.Process(site.process.pid).children(recursive=True)
         site.process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ import redis
 
 from config import embedded_redis
 from config.embedded_redis import EmbeddedRedis, EmbeddedRedisError
+from tests.support.processes import wait_until
 
 
 @pytest.fixture
@@ -93,8 +94,7 @@ def test_x25_a_killed_server_comes_back_with_what_it_held(server: EmbeddedRedis)
     time.sleep(1.5)
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
-    while server.pid is not None:
-        time.sleep(0.01)
+    wait_until(lambda: not server.answers())
     assert (server.ensure_running(), _get(server, "kept")) == (True, "yes")
 
 
@@ -128,10 +128,7 @@ def test_it_ends_with_the_process_that_started_it(folder: Path) -> None:
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
     subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=False)
     server = EmbeddedRedis(folder / "redis.sock", folder / "data")
-    deadline = time.monotonic() + 10
-    while server.answers():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not server.answers())
 
 
 def test_a_forked_child_does_not_end_its_parent_s_server(server: EmbeddedRedis) -> None:

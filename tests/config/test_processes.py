@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.processes import Program, Supervisor
-
-WAIT_SECONDS = 20.0
+from tests.support.processes import wait_until
 
 
 def _program(name: str, code: str, *, stop_phase: int = 1, stop_seconds: float = 5) -> Program:
@@ -38,19 +37,12 @@ class Lines:
         return self.seen.count((name, line))
 
 
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-
-
 def _run_until(supervisor: Supervisor, condition: Callable[[], object]) -> None:
     """Run the supervisor here, in the main thread, until another one sees the condition."""
 
     def watch() -> None:
         try:
-            _until(condition)
+            wait_until(condition)
         finally:
             supervisor.request_stop()
 
@@ -123,7 +115,7 @@ def test_children_of_a_killed_program_are_ended_with_it(tmp_path: Path) -> None:
         f"print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid)\ntime.sleep(60)"
     )
     _run_until(Supervisor([_program("parent", code)], lines), lambda: lines.seen)
-    _until(lambda: _is_gone(int(lines.seen[0][1])))
+    wait_until(lambda: _is_gone(int(lines.seen[0][1])))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -133,7 +125,7 @@ def test_a_signal_ends_everything_and_the_former_handler_comes_back(number: sign
     supervisor = Supervisor([_program("web", "import time\nprint('up')\ntime.sleep(60)")], lines)
 
     def send() -> None:
-        _until(lambda: lines.count("web", "up"))
+        wait_until(lambda: lines.count("web", "up"))
         os.kill(os.getpid(), number)
 
     sender = threading.Thread(target=send)
@@ -154,7 +146,7 @@ def test_programs_end_when_the_supervisor_itself_is_killed() -> None:
     )
     lines = Lines()
     _run_until(Supervisor([_program("inner", code)], lines), lambda: lines.seen)
-    _until(lambda: _is_gone(int(lines.seen[0][1])))
+    wait_until(lambda: _is_gone(int(lines.seen[0][1])))
 
 
 def test_a_line_without_end_does_not_grow_without_bound() -> None:
