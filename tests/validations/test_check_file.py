@@ -193,6 +193,24 @@ def test_two_thousand_small_files_take_one_process(tmp_path: Path) -> None:
     assert (status, len(found)) == (0, 2_000)
 
 
+def test_b03_a_line_of_200_megabytes_is_refused_in_flat_memory(tmp_path: Path) -> None:
+    path = tmp_path / "line.csv"
+    with path.open("wb") as file:
+        file.write(b"a;b\n1;2\n")
+        for _ in range(200):
+            file.write(b"x;" * 500_000)
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check_file", str(path), "--profile", "none", "--format", "json"],
+        cwd=root, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+
+    assert (done.returncode, document["readable"]) == (2, False)
+    assert "Line 3" in document["error"]
+    assert document["peak_memory_bytes"] < 250_000_000
+
+
 def test_the_command_needs_no_database_and_no_queue(tmp_path: Path, clean: Path) -> None:
     surroundings = {
         **os.environ,

@@ -184,7 +184,9 @@ def _table(
             "limit-exceeded", line=1, limit_en="columns", limit_fr="colonnes", maximum=limit
         )
     behind = found.first + found.rows
-    first_data_line = rows[behind].line if behind < len(rows) else len(lines) + 1
+    # the split leaves an empty text behind the last line end: that line is the first one not looked at
+    unseen = len(lines) if not lines[-1] else len(lines) + 1
+    first_data_line = rows[behind].line if behind < len(rows) else unseen
     certain = min(1.0, max(0.3, guess.score / dialects.SURE)) * encoding.confidence
     cr_only = scan.cr - scan.crlf > scan.lf
     return Detection(

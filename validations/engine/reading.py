@@ -199,6 +199,8 @@ def _file_findings(found: Detection, plan: Plan, spool: FindingSpool) -> None:
     """Note what concerns the file as a whole: one finding each."""
     if found.encoding.double_encoded:
         spool.add("mojibake", {"count": found.scan.double_encoded})
+    elif found.scan.double_encoded and found.encoding.name == "utf-8":
+        spool.add("mojibake", {"count": found.scan.double_encoded, "case": "some"})
     if found.line_ends == "mixed":
         lone_lf, lone_cr = found.scan.lf - found.scan.crlf, found.scan.cr - found.scan.crlf
         spool.add("mixed-line-ends", {"crlf": found.scan.crlf, "lf": lone_lf, "cr": lone_cr})

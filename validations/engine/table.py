@@ -68,11 +68,13 @@ def _source(parsed: Parsed) -> str:
         f"read_csv({_quoted(str(parsed.table_path))}, auto_detect=false, header=false, columns={{{columns}}}, "
         f"delim={_quoted(dialect.delimiter)}, quote={_quoted(dialect.quotechar)}, "
         f"escape={_quoted(dialect.quotechar)}, new_line='\\n', nullstr={_quoted(parsed.null)}, "
-        f"allow_quoted_nulls=false, strict_mode=true, max_line_size={MAX_RECORD_BYTES})"
+        f"allow_quoted_nulls=false, strict_mode=true, max_line_size={MAX_RECORD_BYTES}, buffer_size={MAX_RECORD_BYTES})"
     )
 
 
-MAX_RECORD_BYTES = 8 * 1024 * 1024  # a line and a quoted cell at their limits
+# a line at its limit with every mark doubled, and a quoted cell at its limit; also the size of DuckDB's read buffer,
+# which is otherwise 32 times as large
+MAX_RECORD_BYTES = 10 * 1024 * 1024
 
 
 def _insert_breaks(connection: duckdb.DuckDBPyConnection, parsed: Parsed) -> None:

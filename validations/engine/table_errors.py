@@ -64,11 +64,11 @@ _define(
         "Correct the export so that it writes UTF-8 once. Nothing has to be done for this file.",
         "Corrigez l'exportation pour qu'elle n'encode qu'une fois en UTF-8. Rien à faire pour ce fichier.",
     ),
-    cell=Text(
-        "Line {line} has characters that look encoded twice (“Ã©” for “é”). They were left as they are.",
-        "La ligne {line} a des caractères qui semblent encodés deux fois (« Ã© » au lieu de « é »). Ils "
-        "ont été laissés "
-        "tels quels.",
+    some=Text(
+        "{count:number} {count:plural|place looks|places look} encoded twice (“Ã©” for “é”). They "
+        "were left as they are.",
+        "{count:number} {count:plural|passage semble encodé|passages semblent encodés} deux fois (« Ã© » au lieu de "
+        "« é »). Ils ont été laissés tels quels.",
     ),
 )
 _define(

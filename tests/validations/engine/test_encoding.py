@@ -78,10 +78,17 @@ def test_b01_double_encoding_of_the_whole_file_is_repaired_and_reported(tmp_path
     assert len(found(parsed, "mojibake")) == 1
 
 
-def test_double_encoding_of_one_cell_only_is_left_alone(tmp_path: Path) -> None:
+def test_double_encoding_of_one_cell_only_is_reported_and_left_alone(tmp_path: Path) -> None:
     parsed = parse(tmp_path, "nom;ville\nHélène;Montréal\nHÃ©lÃ¨ne;Québec\n".encode())
 
     assert cells(parsed) == [["Hélène", "Montréal"], ["HÃ©lÃ¨ne", "Québec"]]
+    assert params(parsed, "mojibake") == {"count": 2, "case": "some"}
+
+
+def test_accents_side_by_side_are_not_taken_for_double_encoding(tmp_path: Path) -> None:
+    parsed = parse(tmp_path, "nom;note\nCréée;« ÉÉ » – œ’é\nZoé;Â « à » °é½\n".encode())
+
+    assert not parsed.counts
 
 
 def test_a_declared_encoding_is_obeyed(tmp_path: Path) -> None:

@@ -105,6 +105,17 @@ def test_b06_what_a_cell_holds_is_only_text(tmp_path: Path) -> None:
     assert [row[0] for row in connection.execute("SELECT c0 FROM cells").fetchall()] == hostile
 
 
+def test_the_longest_cells_and_lines_allowed_come_through(tmp_path: Path) -> None:
+    long, marks = "x" * 999_999, '"' * 900_000
+    data = f'a;b;c\n1;{long};z\n2;"{marks * 2}";{long}\n3;y;z\n'
+    parsed = parse(tmp_path, data.encode(), delimiter=";")
+    connection = table.connect(tmp_path / "work", memory_limit_mb=100, threads=1)
+    table.load(connection, parsed)
+
+    lengths = connection.execute("SELECT length(c1), length(c2) FROM cells ORDER BY row").fetchall()
+    assert lengths == [(999_999, 1), (900_000, 999_999), (1, 1)]
+
+
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     parsed = parse(tmp_path, b"a;b;c\n")
     connection = table.connect(tmp_path / "work", memory_limit_mb=100, threads=1)
