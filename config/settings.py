@@ -1,5 +1,6 @@
 """All settings in one file; every difference between machines comes from the environment (`.env.example`)."""
 
+import re
 import tempfile
 from hashlib import sha256
 from pathlib import Path
@@ -115,10 +116,11 @@ else:
 
 
 def _embedded_redis_socket() -> Path:
-    """Where the embedded Redis listens: in var/, or in the temporary folder when that path is too long."""
+    """Where the embedded Redis listens: in var/, or in the temporary folder when that path will not do."""
     inside = VAR_DIR / "redis" / "redis.sock"
-    # The kernel's limit for the path of a unix socket is 107 bytes.
-    if len(bytes(inside)) <= 100:
+    # The kernel's limit for the path of a unix socket is 107 bytes, and Redis shows the path in CLIENT LIST
+    # between spaces and equals signs, where its client library cannot read one that has some of its own.
+    if len(bytes(inside)) <= 100 and re.fullmatch(r"[\w/.-]+", str(inside), re.ASCII):
         return inside
     return Path(tempfile.gettempdir()) / f"bordereau-{sha256(bytes(VAR_DIR)).hexdigest()[:12]}" / "redis.sock"
 
