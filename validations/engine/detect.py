@@ -290,4 +290,6 @@ def _without(found: Header, dropped: Sequence[int]) -> Header:
     """The header without names that are empty and that no column stands under."""
     kept = [index for index in range(len(found.labels)) if index not in set(dropped)]
     labels = tuple(found.labels[index] for index in kept)
-    return Header(found.first, found.rows, labels, tuple(found.cells[index] for index in kept), found.line)
+    return Header(
+        found.first, found.rows, labels, tuple(found.cells[index] for index in kept), found.line, found.lowest
+    )

@@ -35,6 +35,7 @@ class Header:
     labels: tuple[str, ...]  # to match columns by
     cells: tuple[str, ...]  # as in the file, the cells of several rows joined by a space
     line: int | None
+    lowest: tuple[str, ...] = ()  # the cells of the last header row, by which it is known again further down
 
 
 def find(sample: Sequence[SampleRow], width: int, given_line: int | None) -> Header:
@@ -73,7 +74,7 @@ def _joined(sample: Sequence[SampleRow], first: int, rows: int) -> Header:
     ]
     columns = list(zip(*grid, strict=True))
     if rows == 1:
-        return Header(first, 1, tuple(parts[0]), tuple(parts[0]), sample[first].line)
+        return Header(first, 1, tuple(parts[0]), tuple(parts[0]), sample[first].line, tuple(parts[0]))
     written = tuple(" ".join(cell for cell in column if cell.strip()) for column in columns)
     labels = tuple(
         next((cell.strip() for cell in reversed(column) if cell.strip()), "") for column in columns
@@ -83,7 +84,7 @@ def _joined(sample: Sequence[SampleRow], first: int, rows: int) -> Header:
         labels = tuple(
             " ".join(dict.fromkeys(cell.strip() for cell in column if cell.strip())) for column in columns
         )
-    return Header(first, rows, labels, written, sample[first].line)
+    return Header(first, rows, labels, written, sample[first].line, tuple(parts[-1]))
 
 
 def _spread(row: list[str], below: Sequence[str] | None) -> list[str]:
@@ -202,7 +203,7 @@ def _labels_are_not_values(row: SampleRow, below: Sequence[SampleRow]) -> bool:
 
 def _continues_header(first: SampleRow, candidate: SampleRow, below: Sequence[SampleRow], width: int) -> bool:
     if candidate.cells == first.cells:
-        return True
+        return width > 1  # in a single column a value may well equal the name
     if not below or candidate.filled == 0 or len(candidate.cells) != width:
         return False
     if any(look.kind(cell) in VALUE_KINDS for cell in candidate.cells):

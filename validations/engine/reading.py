@@ -136,6 +136,7 @@ def _plan(found: Detection, options: Options) -> Plan:
         width=found.width,
         header_cells=cells,
         header_line=found.header.line,
+        header_row=found.header.lowest,
         first_data_line=found.first_data_line,
         cr_only=found.cr_only,
         lone_cr=found.scan.cr > found.scan.crlf and not found.cr_only,

@@ -33,6 +33,7 @@ class Plan:
     width: int
     header_cells: tuple[str, ...]
     header_line: int | None
+    header_row: tuple[str, ...]  # as it may come again between the rows
     first_data_line: int  # physical line
     cr_only: bool
     lone_cr: bool  # carriage returns that end no line by themselves occur
@@ -58,7 +59,7 @@ class Pass:
         self.escaped = plan.dialect.escaped_bytes if self.quoting else None
         self.patterns = Patterns(self.delimiter, self.quote, plan.width)
         self.blank_line = self.delimiter * (plan.width - 1)
-        self.header = self.delimiter.join(cell.encode() for cell in plan.header_cells)
+        self.headers = self._header_lines() if plan.width > 1 else []
         self.line = 1  # physical line of the next line
         self.rows = 0
         self.missing_cells = False
@@ -70,6 +71,15 @@ class Pass:
         self._after_blank = False
         self._labels = {label for label in plan.header_labels if label}
         self._whole: tuple[list[bytes], bytes] = ([], b"")
+
+    def _header_lines(self) -> list[bytes]:
+        """The header row in each way in which it may be written again: bare, quoted where needed, quoted throughout."""
+        delimiter, quote = self.written.delimiter, self.written.quotechar
+        cells = self.plan.header_row
+        quoted = delimiter.join(quote + cell.replace(quote, quote * 2) + quote for cell in cells)
+        needed = delimiter.join(_quoted(cell, delimiter, quote) for cell in cells)
+        ways = dict.fromkeys((self.plan.dialect.delimiter.join(cells), needed, quoted))
+        return [way.encode() for way in ways] if cells else []
 
     @cached_property
     def aligner(self) -> Aligner:
@@ -167,8 +177,9 @@ class Pass:
                 yield from (index for index, line in enumerate(lines) if mark in line)
         if self.plan.lone_cr and data.count(b"\r") != data.count(b"\r\n"):
             yield from (index for index, line in enumerate(lines) if b"\r" in line[:-1])
-        if self.header and self.header in data:
-            yield from (index for index, line in enumerate(lines) if line.rstrip(b"\r") == self.header)
+        for header in self.headers:
+            if header in data:
+                yield from (index for index, line in enumerate(lines) if line.rstrip(b"\r") == header)
         blank = self.blank_line
         if (
             b"\n" + blank + b"\n" in data
@@ -312,7 +323,7 @@ class Pass:
 
     def _record(self, text: str, *, unclosed: bool, ahead: list[bytes] | None = None) -> None:
         """Read one line as a row."""
-        if self.header and text.encode() == self.header:
+        if self.headers and text.encode() in self.headers:
             self.spool.add("header-repeated", line=self.line)
             return
         if "\r" in text and self._split_at_returns(text):

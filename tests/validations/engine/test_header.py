@@ -108,3 +108,15 @@ def test_a_header_line_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         parse(tmp_path, HEADER + ROWS, header_line=50)
 
     assert caught.value.code == "header-missing"
+
+
+def test_a_quoted_header_between_the_rows_is_known_again(tmp_path: Path) -> None:
+    header = b'"Facture";"Date";"Nom";"Montant"\n'
+    parsed = parse(tmp_path, header + ROWS + header + ROWS)
+
+    assert parsed.reading.rows == 4
+    assert places(parsed, "header-repeated") == [(None, 4)]
+
+
+def test_in_a_single_column_a_value_may_equal_the_name(tmp_path: Path) -> None:
+    assert parse(tmp_path, b"x\n" * 50).reading.rows >= 49
