@@ -15,7 +15,7 @@ from validations.engine import texts
 from validations.engine.profile import DATE_FORMATS, Constraints, Profile
 from validations.engine.rules import INFO, OFF, WARNING, hits, literal, literals
 from validations.engine.texts import CodeTexts, Text
-from validations.engine.values import BLANKS, TypedColumn, blank
+from validations.engine.values import BLANKS, TYPE_NAMES, TypedColumn, blank
 
 # Enough rows to see how a column writes its dates; the whole column decides.
 GUESS_ROWS = 2000
@@ -279,7 +279,6 @@ def format_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str
                 {
                     "constraint": literal("pattern"),
                     "expected": literal(expected),
-                    "type": literal(column.field.type),
                 },
                 value=f"{column.field.name}_raw",
             ),
@@ -295,7 +294,6 @@ def constraint_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str,
             params = {
                 "constraint": literal(constraint),
                 "expected": literal(expected),
-                "type": literal(column.field.type),
             }
             yield "constraint-error", _select(column, condition, params)
         if column.field.constraints.unique:
@@ -381,7 +379,9 @@ def _count_changed(column: TypedColumn) -> str:
 def _select(
     column: TypedColumn, condition: str, params: Mapping[str, str], value: str = "NULL", table: str = "typed"
 ) -> str:
-    titles = {"title_en": literal(column.field.title.en), "title_fr": literal(column.field.title.fr)}
+    name, title = TYPE_NAMES[column.field.type], column.field.title
+    titles = {"title_en": literal(title.en), "title_fr": literal(title.fr)}
+    titles |= {"type_en": literal(name.en), "type_fr": literal(name.fr)}
     selected = hits(column.field.name, value=value, params={**titles, **params})
     return f"SELECT {selected} FROM {table} WHERE {condition}"
 

@@ -61,6 +61,20 @@ class TypedColumn:
         )
 
 
+# How a type is called in a message.
+TYPE_NAMES: Mapping[str, Text] = {
+    "string": Text("text", "texte"),
+    "integer": Text("whole number", "nombre entier"),
+    "number": Text("number", "nombre"),
+    "date": Text("date", "date"),
+    "time": Text("time", "heure"),
+    "datetime": Text("date and time", "date et heure"),
+    "boolean": Text("true or false", "vrai ou faux"),
+    "year": Text("year", "année"),
+    "any": Text("text", "texte"),
+}
+
+
 def blank(text: str) -> str:
     """The SQL condition that a cell holds nothing to read."""
     return f"({text} IS NULL OR {text} = '' OR regexp_full_match({text}, '{_BLANK_CLASS}*'))"
@@ -208,7 +222,9 @@ def _money(entry: Field, cell: str, raw: str, pattern: str) -> Built:
     group = {"": "", " ": _GROUP + "?", ",": ",?", ".": "\\.?"}[entry.group_char]
     currency = r"([ \x{a0}\x{202f}]?\$)?" if entry.has_currency else ""
     whole = _MAX_WHOLE_DIGITS
-    shape = f"'-?[0-9]{{1,3}}({group}[0-9]{{3}}){{0,4}}{mark}[0-9]{{2}}{currency}'"
+    # A dollar sign stands before the number in English and after it in French.
+    sign = r"(\$ ?)?" if entry.has_currency and entry.decimal_char == "." else ""
+    shape = f"'-?{sign}[0-9]{{1,3}}({group}[0-9]{{3}}){{0,4}}{mark}[0-9]{{2}}{currency}'"
     tidy = f"trim({raw}, {literal(BLANKS)})"
     other = f"'-?[0-9]{{1,{whole}}}[.,][0-9]{{2}}{currency}'"
     fast = (
@@ -220,14 +236,12 @@ def _money(entry: Field, cell: str, raw: str, pattern: str) -> Built:
         f"THEN {_digits_only(raw)} END)"
     )
     # A point for the comma is reported by the rule on amounts, so it is not counted as another form here.
-    same = (
-        f"regexp_full_match({{0}}, {_braced(shape)}) OR contains({{0}}, '.')"
-        if entry.decimal_char == ","
-        else ""
-    )
+    same = f"regexp_full_match({{0}}, {_braced(shape)})"
+    if entry.decimal_char == ",":
+        same += " OR contains({0}, '.')"
     written = decimal_text("{0}").replace("','", literal(entry.decimal_char))
     example = f"1234{entry.decimal_char}56"
-    return "BIGINT", fast, slow, Text(example, example), written, f"({same})" if same else ""
+    return "BIGINT", fast, slow, Text(example, example), written, f"({same})"
 
 
 def _braced(sql: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.judging import JudgeRows
 from validations.engine.profile import Profile, ProfileError, load_profile, shipped_profiles
 
 SMALL: dict[str, Any] = {
@@ -94,3 +95,24 @@ def test_a_rule_may_be_given_by_its_severity_alone() -> None:
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(ProfileError):
         load_profile("../settings")
+
+
+def test_claims_with_timestamps_and_foreign_headers_have_no_false_finding(judge_rows: JudgeRows) -> None:
+    rows = [
+        {"Id": f"claim-{number}", "PATIENTID": "p1", "PROVIDERID": "d1", "DIAGNOSIS1": "195662009",
+         "SERVICEDATE": "2023-01-27T16:17:47Z", "STATUS1": "CLOSED"}
+        for number in range(3)
+    ]  # fmt: skip
+    judged = judge_rows(rows, profile=load_profile("professional-claims"))
+    assert judged.findings == []
+    assert [str(record["service_date"]) for record in judged.records] == ["2023-01-27"] * 3
+
+
+def test_invoice_lines_read_english_amounts(judge_rows: JudgeRows) -> None:
+    rows = [
+        {"Invoice": "A1", "Date": "2026-01-05", "Customer": "Érable", "Tax": "$0.10", "Total": "2,001.10"},
+        {"Invoice": "A2", "Date": "2026-01-06", "Customer": "Érable", "Tax": "0.10", "Total": "12.5"},
+    ]
+    judged = judge_rows(rows, profile=load_profile("invoice-lines"))
+    assert judged.records[0]["amount_cents"] == 200110
+    assert [(f["code"], f["row"], f["field"]) for f in judged.findings] == [("type-error", 2, "amount")]
