@@ -87,7 +87,7 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[type-arg]  # the c
             return False
         return super().has_change_permission(request, obj)
 
-    @admin.display(description=gettext_lazy("kind"))
+    @admin.display(description=gettext_lazy("access"))
     def display_kind(self, user: User) -> str:
         """What the person may open beside their organizations."""
         if user.is_superuser:

@@ -518,6 +518,12 @@ class ProfileAdmin(StaffAdmin):
         """Never: runs of the past name their profile."""
         return False
 
+    def get_fields(self, request: HttpRequest, obj: Profile | None = None) -> list[Any]:
+        """The fields; who may only read gets the descriptor as text with its accents."""
+        if obj is None or self.has_change_permission(request, obj):
+            return list(self.fields)
+        return ["display_descriptor" if name == "descriptor" else name for name in self.fields]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Profile | None = None) -> tuple[str, ...]:
         """Of a profile that exists, its owner and name are fixed."""
         return ("organization", "name") if obj else ()
@@ -539,6 +545,11 @@ class ProfileAdmin(StaffAdmin):
     def display_owner(self, profile: Profile) -> str:
         """The organization, or that the profile comes with the program."""
         return link_to(profile.organization) if profile.organization else badge(_("Shipped"), "accent")
+
+    @admin.display(description=gettext_lazy("Table Schema and rules"))
+    def display_descriptor(self, profile: Profile) -> str:
+        """The descriptor to read."""
+        return as_json(profile.descriptor)
 
 
 def next_version(profile: Profile) -> int:
