@@ -86,10 +86,16 @@ const swap = async (address, { remember = true } = {}) => {
     if (!response.ok || !next) throw new TypeError("no such part");
     const focused = document.activeElement?.closest?.("[data-swap-area] [href], [data-swap-area] [name]");
     const mark = focused && { href: focused.getAttribute("href"), name: focused.getAttribute("name"), text: focused.textContent };
+    const scrolled = area.querySelector(".rules")?.scrollTop ?? 0;
     area.replaceWith(document.importNode(next, true));
+    document.querySelector("[data-swap-area] .rules")?.scrollTo(0, scrolled);
     if (remember) history.pushState({ swap: true }, "", url);
     restoreFocus(mark, url);
     showHit();
+// A link to a rule far down its list: shown without moving the page.
+const rules = document.querySelector(".rules");
+const chosen = rules?.querySelector("[aria-current]");
+if (chosen) rules.scrollTop = chosen.offsetTop - rules.clientHeight / 2;
   } catch (error) {
     if (error.name !== "AbortError") location.assign(url);
   }
@@ -138,3 +144,7 @@ addEventListener("popstate", () => {
 });
 
 showHit();
+// A link to a rule far down its list: shown without moving the page.
+const rules = document.querySelector(".rules");
+const chosen = rules?.querySelector("[aria-current]");
+if (chosen) rules.scrollTop = chosen.offsetTop - rules.clientHeight / 2;

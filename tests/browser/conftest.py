@@ -76,7 +76,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
 
 
 def _environment(site: Site) -> dict[str, str]:
-    # DEBUG lets WhiteNoise serve the sources of the static files, without collecting them first.
     mail = f"filemail:///{str(site.folder / 'mail').lstrip('/')}"
     return site.environment() | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -87,7 +86,9 @@ def _environment(site: Site) -> dict[str, str]:
 
 def _manage(site: Site, *arguments: str) -> None:
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    done = subprocess.run(command, env=_environment(site), cwd=ROOT, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=_environment(site), cwd=ROOT, check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 

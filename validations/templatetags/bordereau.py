@@ -13,6 +13,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from validations.engine import texts
+from validations.sentences import message_of
 
 register = template.Library()
 
@@ -146,10 +147,7 @@ def encoding_name(name: str | None) -> str:
 @register.filter
 def message(finding: Any) -> str:
     """A finding as one sentence in the reader's language."""
-    try:
-        return texts.message(finding.code, finding.params, language())
-    except texts.UnknownCodeError:
-        return str(finding.code)
+    return message_of(finding, language())
 
 
 @register.filter
@@ -174,7 +172,7 @@ def counted_rules(count: int) -> str:
 def icon(name: str, css_class: str = "") -> SafeString:
     """An icon of our sprite, hidden from screen readers: the words beside it carry the meaning."""
     return format_html(
-        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        '<svg class="icon {}" width="18" height="18" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         css_class,
         static("img/icons.svg"),
         name,
