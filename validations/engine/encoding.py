@@ -35,6 +35,9 @@ DISTINCTIVE = re.compile(rb"[\x80-\x9f\xa4\xa6\xa8\xb4\xb8\xbc-\xbe]")
 UNTELLING = bytes(code for code in range(256) if not DISTINCTIVE.match(bytes([code])))
 C1_BYTES = bytes(range(0x80, 0xA0))
 CP1252_UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
+# what French has beyond ASCII; as UTF-8 each begins with a byte that French in a single-byte encoding does not have
+WESTERN = re.compile("[\u00a0-\u00ffŒœŸ–—‘’‚“”„…€]")
+MIXED_SHARE = 0.1  # one accent in ten that is surely UTF-8: part of the file is, and what is not is reported
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Scan:
     high_bytes: set[int] = field(default_factory=set)
     contexts: Counter[tuple[bytes, bytes, bytes]] = field(default_factory=Counter)
     sequences: int = 0  # valid UTF-8 sequences of more than one byte
+    western: int = 0  # those of them that stand for what French has
     invalid: int = 0  # places where the bytes are not UTF-8
     double_encoded: int = 0  # sequences that are UTF-8 read as Windows-1252 and written as UTF-8 again
     single_encoded: int = 0  # other sequences of more than one byte
@@ -174,6 +178,7 @@ class _Utf8Checker:
             invalid = sum("\udc80" <= char <= "\udcff" for char in run)
             self.seen.invalid += count * invalid
             self.seen.sequences += count * (len(run) - invalid)
+            self.seen.western += count * len(WESTERN.findall(run))
             if invalid == 0 and len(run) > 1 and undouble(run) is not None:
                 self.seen.double_encoded += count
             elif invalid == 0:
@@ -217,7 +222,7 @@ def decide(seen: Scan, *, had_bom: bool) -> Encoding:
         return Encoding("utf-8", "bom", 1.0 if not seen.invalid else 0.9, doubled)
     if not seen.invalid:
         return Encoding("utf-8", "valid", 1.0 if seen.sequences > 3 else 0.98, doubled)
-    if seen.sequences > 2 * seen.invalid:
+    if seen.sequences > 2 * seen.invalid or seen.western >= MIXED_SHARE * seen.invalid:
         return Encoding("utf-8", "statistics", round(seen.sequences / (seen.sequences + seen.invalid), 3))
     return _single_byte(seen)
 

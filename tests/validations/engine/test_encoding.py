@@ -62,6 +62,28 @@ def test_b01_a_stray_windows_byte_in_utf8_is_named_by_offset_and_line(tmp_path: 
     assert cells(parsed)[-1][1] == "Lévesque"
 
 
+@pytest.mark.parametrize("strange", [1, 10, 80])
+def test_b01_a_file_in_two_encodings_keeps_its_letters_and_names_the_strange_lines(
+    tmp_path: Path, strange: int
+) -> None:
+    data = b"nom;ville\n" + "Gagné, Hélène;Montréal\n".encode() * 10
+    parsed = parse(tmp_path, data + "Côté, Zoé;Québec\n".encode("cp1252") * strange)
+
+    assert {tuple(row) for row in cells(parsed)} == {("Gagné, Hélène", "Montréal"), ("Côté, Zoé", "Québec")}
+    assert {line for _row, line in places(parsed, "encoding-error")} == set(range(12, 12 + strange))
+
+
+@pytest.mark.parametrize("encoding", ["mac-roman", "cp1252", "cp850", "iso8859-15"])
+def test_b01_accents_beside_apostrophes_are_no_second_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "note;prix\nl'été à l'école « ÉLÈVE » PAYÉ»;1\nNoël d'Éloïse;2\n"
+    if encoding in ("mac-roman", "cp1252"):
+        text = text.replace("'", "’")
+    parsed = parse(tmp_path, text.encode(encoding))
+
+    assert cells(parsed)[0][0] == text.split("\n")[1].split(";")[0]
+    assert not parsed.counts
+
+
 def test_b01_a_byte_without_meaning_becomes_a_mark_and_a_finding(tmp_path: Path) -> None:
     parsed = parse(tmp_path, "nom;prix\nCôté;1\nHélène;2\nFrançois;3\n".encode("cp1252") + b"a\x81b;4\n")
 
