@@ -158,7 +158,7 @@ def report_progress(job_id: UUID, fence: int, progress: dict[str, Any]) -> None:
     """
     if not _held(job_id, fence).update(**progress):
         raise FencedError
-    _announce([job_id])
+    transaction.on_commit(lambda: live.publish(f"job:{job_id}"), robust=True)
 
 
 def succeed(job: Job, record: Record, **fields: Any) -> Job:
@@ -322,6 +322,14 @@ def restart(
     )
 
 
+def leave_announcing_to_parent(job_id: UUID) -> None:
+    """Have this process say nothing of that job's changes: its parent does, with a connection that it has anyway.
+
+    A work-horse lives for one job; a connection to Redis of its own would cost it more than the claim.
+    """
+    _announced_elsewhere.add(job_id)
+
+
 def locked(rows: QuerySet[Job], limit: int) -> list[UUID]:
     """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
 
@@ -330,6 +338,7 @@ def locked(rows: QuerySet[Job], limit: int) -> list[UUID]:
     return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
 
 
+_announced_elsewhere: set[UUID] = set()
 _LOSSES = frozenset({Cause.LEASE_OVER, Cause.PROCESS_DIED})
 _CLEARED: dict[str, Any] = {"error_code": "", "error_params": {}, "error_class": "", "error_message": ""}
 
@@ -423,6 +432,6 @@ def _close_attempt(job: Job, outcome: AttemptOutcome, record: Record) -> None:
 
 
 def _announce(job_ids: Iterable[UUID]) -> None:
-    topics = [f"job:{job_id}" for job_id in job_ids]
+    topics = [f"job:{job_id}" for job_id in job_ids if job_id not in _announced_elsewhere]
     if topics:
         transaction.on_commit(lambda: live.publish(*topics), robust=True)

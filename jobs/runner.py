@@ -108,6 +108,8 @@ def run_job(job_id: str, version: int) -> None:
 def run(job_id: UUID) -> Outcome | None:
     """How an attempt of the job ended; None when there was nothing to claim."""
     host = _host
+    if host.tell:
+        lifecycle.leave_announcing_to_parent(job_id)
     row = patiently(lambda: lifecycle.claim(job_id, host.seat()))
     if row is None:
         logger.info("Nothing to claim: sent twice, done, cancelled or not due", extra={"job_id": job_id})

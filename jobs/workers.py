@@ -40,11 +40,11 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import current_timestamp, now
 from rq.worker import DequeueStrategy, WorkerStatus
 
-from jobs import lifecycle, processes, runner, upkeep
+from jobs import lifecycle, live, processes, runner, upkeep
 from jobs.context import StopFlag
 from jobs.dispatch import REDIS_ERRORS
 from jobs.errors import FencedError
-from jobs.lifecycle import Cause, Record
+from jobs.lifecycle import Cause, Record, Seat
 from jobs.models import Job, JobStatus
 from jobs.runner import Host
 from jobs.transport import FAILURE_TTL_SECONDS, HintJob, HintQueue
@@ -95,7 +95,7 @@ class Horse:
     reason: str = ""
 
     def hear(self) -> None:
-        """Take in what it has said; to be called when its pipe is readable or it has ended."""
+        """Take in what it has said and tell open pages; for when its pipe is readable or it has ended."""
         try:
             said = os.read(self.pipe, 4096)
         except BlockingIOError:
@@ -106,6 +106,7 @@ class Horse:
                 self.is_done = True
             else:
                 self.fence = int(word)
+            live.publish(f"job:{self.job_id}")
 
     def kill_within(self, seconds: float, reason: str) -> None:
         """Have it killed by then, unless that is planned already."""
@@ -190,6 +191,7 @@ class Worker(RQWorker):
         logger.info("Worker %s: pid %d on %s", self.name, os.getpid(), ", ".join(self.queue_names()))
         if not self._burst:
             self._start_dispatcher()
+        self._warm_up()
         while not self._stop_requested:
             try:
                 # What a predecessor of the same name left behind when it was killed.
@@ -202,6 +204,14 @@ class Worker(RQWorker):
             else:
                 return
 
+    def _warm_up(self) -> None:
+        """Go once through what each work-horse does first, so that it inherits what Django keeps of it."""
+        try:
+            with _short_database():
+                lifecycle.claim(UUID(int=0), Seat(self.name[:100], "", 0))
+        except DatabaseError as error:
+            logger.warning("Worker %s: no database yet (%s)", self.name, type(error).__name__)
+
     def _step(self, max_idle_seconds: int | None) -> int | None:
         """The number of hints taken, 0 or 1; None when the loop is over."""
         try:
@@ -209,11 +219,12 @@ class Worker(RQWorker):
             self.check_for_suspension(self._burst)
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()
-            sent = self._burst_tick() if self._burst else 0
             if taken := self._take():
                 self.execute_job(*taken)
                 self._idle_since = time.monotonic()
                 return 1
+            if self._burst:
+                return 0 if self._burst_tick() else None
         except REDIS_ERRORS as error:
             if self._burst:
                 logger.error("Worker %s: Redis is away (%s)", self.name, type(error).__name__)  # noqa: TRY400
@@ -221,10 +232,7 @@ class Worker(RQWorker):
             self._wait_for_redis(error)
             return 0
         idle_seconds = time.monotonic() - self._idle_since
-        is_over = (
-            not sent if self._burst else max_idle_seconds is not None and idle_seconds >= max_idle_seconds
-        )
-        return None if is_over else 0
+        return None if max_idle_seconds is not None and idle_seconds >= max_idle_seconds else 0
 
     def _take(self) -> tuple[RQJob, Any] | None:
         """The next hint with its queue, if one comes in time."""

@@ -55,6 +55,7 @@ def site(
             yield made
         finally:
             made.close()
+            made.show_logs()
             dispatch.forget_clients()
 
 

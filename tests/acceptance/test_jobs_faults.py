@@ -39,7 +39,7 @@ def outcomes(job: Job) -> list[str]:
     return list(Attempt.objects.filter(job=job).order_by("fence").values_list("outcome", flat=True))
 
 
-def wait_for(job: Job, status: JobStatus, *, seconds: float = 30.0) -> float:
+def wait_for(job: Job, status: JobStatus, *, seconds: float = 60.0) -> float:
     """The seconds until the job had the status."""
     began = time.monotonic()
     wait_until(lambda: status_of(job) == status, seconds=seconds, what=f"{job} to be {status}")
@@ -134,7 +134,9 @@ def test_x04_a_worker_that_is_to_stop_hands_its_job_back_at_a_checkpoint(site: S
     worker = site.worker()
     wait_until(lambda: has_started(out))
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(timeout=site.stop_seconds) == 0
+    assert wait_for(job, S.QUEUED) < site.stop_seconds
+    # The end of the process itself is not bounded by the setting: a busy machine takes its time to unload it.
+    assert worker.process.wait(timeout=60) == 0
     job.refresh_from_db()
     assert (job.status, job.attempt, outcomes(job)) == (S.QUEUED, 0, ["handed_back"])
 

@@ -23,7 +23,7 @@ WORKER_SETTINGS = "tests.support.worker_settings"
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, seconds: float = 60.0, what: str = "") -> T:
     """What the condition returned when it was first true.
 
     Raises: AssertionError when that takes longer.
@@ -144,16 +144,19 @@ class Site:
     def burst(self, *arguments: str) -> str:
         """The log of a worker that has drained everything due and ended."""
         worker = self.worker("--burst", *arguments)
-        worker.process.wait(timeout=60)
+        worker.process.wait(timeout=300)
         assert worker.process.returncode == 0, worker.log_text()
         return worker.log_text()
 
     def close(self) -> None:
-        """Kill what still runs, and show what was logged to whoever reads a failed test."""
+        """Kill what still runs; children die with their parents."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+    def show_logs(self) -> None:
+        """Print the end of what each worker logged, for whoever reads a failed test."""
         for log in sorted(self.folder.glob("worker-*.log")):
             sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}\n")
 
