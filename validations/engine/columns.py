@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from validations.engine.profile import Field, Profile
+from validations.engine.reading import letter
 
 How = Literal["exact", "alias", "folded", "close"]
 
@@ -59,16 +60,6 @@ class _State:
     def take(self, index: int, name: str, how: How) -> None:
         self.fields[index] = name
         self.how[index] = how
-
-
-def letter(index: int) -> str:
-    """The name a spreadsheet gives a column: A, B ... Z, AA."""
-    name = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name
 
 
 def fold(label: str) -> str:

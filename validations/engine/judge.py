@@ -12,6 +12,7 @@ from validations.engine import columns as column_matching
 from validations.engine import report, runner, schema, values
 from validations.engine.options import Options
 from validations.engine.profile import Profile, reference_table
+from validations.engine.reading import letter
 from validations.engine.rules import OFF, Context, Rule, all_rules, literal
 from validations.engine.runner import Outcome, Worker
 from validations.engine.values import TypedColumn
@@ -256,5 +257,4 @@ class Judge:
         taken = {text.strip() for i, text in enumerate(self.labels) if i != index} | {
             f.name for f in self.profile.fields
         }
-        letter = column_matching.letter(index)
-        return label if label and label not in taken else f"{label} ({letter})".strip()
+        return label if label and label not in taken else f"{label} ({letter(index)})".strip()

@@ -4,9 +4,10 @@ from validations.engine.rules import ERROR, WARNING, Context, Parameter, Rule, h
 from validations.engine.texts import CodeTexts, Text
 
 _SHAPE = "'^[A-Z]{4}[0-9]{8}([ ,;:-].*)?$'"
-_NAME = "trim(substr(patient, 13), ' ,;:-')"
 # With a comma the surname stands before it; without one it may be the first word or several.
-_SURNAMES = (f"split_part({_NAME}, ',', 1)", f"split_part({_NAME}, ' ', 1)")
+_SURNAMES = ("split_part(name, ',', 1)", "split_part(name, ' ', 1)")
+# The surname's first three letters are wanted: this much of the text after the number holds them.
+_NAME_CHARS = 24
 
 
 @rule
@@ -74,10 +75,9 @@ def _impossible(context: Context) -> str:
 
 
 def _other_name(context: Context) -> str:
-    """Most names begin with the number's own letters; only the others have their accents folded."""
+    """Most names begin with the number's own letters; only the others are folded, each distinct one once."""
     fits = ", ".join(
-        f"rpad(left(regexp_replace(upper(strip_accents({surname})), '[^A-Z]', '', 'g'), 3), 3, 'X')"
-        for surname in _SURNAMES
+        f"rpad(left(regexp_replace({surname}, '[^A-Z]', '', 'g'), 3), 3, 'X')" for surname in _SURNAMES
     )
     selected = hits("patient", params={"case": "'name'"}, severity=context.text("name_severity"))
     given = "substr(patient, 14, 3)"
@@ -85,7 +85,9 @@ def _other_name(context: Context) -> str:
         f"substr(patient, 1, 3) <> upper({given}) AND substr(patient, 1, 3) <> upper(strip_accents({given}))"
     )
     return (
-        f"WITH other AS MATERIALIZED (SELECT row, patient FROM typed WHERE {differs} AND length(patient) > 13) "
-        f"SELECT {selected} FROM other WHERE patient IN (SELECT patient FROM (SELECT DISTINCT patient FROM other) "
-        f"WHERE {_NAME} <> '' AND substr(patient, 1, 3) NOT IN ({fits}))"
+        f"WITH other AS MATERIALIZED (SELECT row, patient FROM typed WHERE {differs} AND length(patient) > 13), "
+        f"named AS MATERIALIZED (SELECT patient, upper(strip_accents(trim(substr(patient, 13, {_NAME_CHARS}), "
+        "' ,;:-'))) AS name FROM (SELECT DISTINCT patient FROM other)) "
+        f"SELECT {selected} FROM other WHERE patient IN (SELECT patient FROM named "
+        f"WHERE name <> '' AND substr(patient, 1, 3) NOT IN ({fits}))"
     )
