@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
+from validations import services
 from validations.models import LogEntry, RunStatus, ValidationRun
 from validations.urls import urlpatterns
 
@@ -227,7 +229,7 @@ def test_an_ended_run_tells_its_open_page_so_in_the_title(
 def test_a_failed_run_says_what_to_do_and_that_no_line_was_judged(
     member_client: Client, organization: Organization
 ) -> None:
-    run = factories.run(organization, status=RunStatus.FAILED, error_code="timeout")
+    run = factories.run(organization, status=RunStatus.FAILED, error_code="too_long")
     shown = page(member_client, "run-detail", organization, run)
     assert "Split it into smaller files and send them." in shown
     assert "no line was checked" in shown
@@ -295,3 +297,45 @@ def test_cancelling_a_finished_run_changes_nothing(member_client: Client, organi
     response = member_client.post(address("run-cancel", organization, run), follow=True)
     assert "The run had already ended." in response.content.decode()
     assert ValidationRun.objects.for_organization(organization).get().status == RunStatus.COMPLETED
+
+
+def test_pages_of_a_signed_in_person_are_kept_by_nobody(
+    member_client: Client, organization: Organization
+) -> None:
+    run = factories.completed_run(organization)
+    for name in ("run-detail", "run-progress"):
+        response = member_client.get(address(name, organization, run))
+        assert {"private", "no-store"} <= set(response["Cache-Control"].split(", "))
+
+
+def test_answers_to_nobody_in_particular_may_be_kept(client: Client, db: None) -> None:
+    assert "no-store" not in client.get(reverse("organizations:preferences")).headers.get("Cache-Control", "")
+
+
+def test_a_suspended_organization_is_told_so_when_it_retries(
+    member_client: Client, organization: Organization, member: User
+) -> None:
+    run, _created = services.create_run(
+        organization=organization,
+        user=member,
+        upload=factories.upload(),
+        profile=services.default_profile(),
+    )
+    services.cancel_run(run=run, by=member)
+    Organization.objects.update(suspended_at=timezone.now())
+    response = member_client.post(address("run-retry", organization, run), follow=True)
+    assert "is suspended" in response.content.decode()
+
+
+def test_a_run_that_took_too_long_says_to_split_the_file(
+    member_client: Client, organization: Organization
+) -> None:
+    run = factories.run(organization, status=RunStatus.FAILED, error_code="too_long")
+    assert "Split it" in page(member_client, "run-detail", organization, run)
+
+
+def test_b08_a_nul_in_a_filter_is_data(member_client: Client, organization: Organization) -> None:
+    run = factories.completed_run(organization)
+    for name in ("run-detail", "run-findings-csv"):
+        for field in ("code", "severity", "q", "sort", "page", "finding"):
+            assert member_client.get(address(name, organization, run), {field: "a\0b"}).status_code == 200
