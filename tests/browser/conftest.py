@@ -79,7 +79,6 @@ def _environment(site: Site) -> dict[str, str]:
     mail = f"filemail:///{str(site.folder / 'mail').lstrip('/')}"
     return site.environment() | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
-        "DEBUG": "on",
         "EMAIL_URL": mail,
     }
 
