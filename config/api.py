@@ -39,7 +39,7 @@ def explain(request: HttpRequest, error: ValidationError) -> HttpResponse:
         {"field": ".".join(str(part) for part in item["loc"][1:]), "reason": item["type"]}
         for item in error.errors
     ]
-    missing_file = any(item["field"].endswith("file") for item in fields)
+    missing_file = any(item["field"] == "file" for item in fields)
     body = {
         "code": "file-missing" if missing_file else "request-invalid",
         "message": _("Select a file.") if missing_file else _("The request is not valid."),

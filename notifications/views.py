@@ -1,6 +1,6 @@
 """The inbox, and the number beside the bell."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -61,7 +61,7 @@ def open_notice(request: HttpRequest, notification_id: UUID) -> HttpResponse:
     # A HEAD request looks whether the link is alive; nobody read anything.
     if request.method == "GET":
         services.mark_read(user_id=user_id, notification_id=notification_id)
-    return redirect(notification.path)
+    return HttpResponseRedirect(notification.path)
 
 
 @require_POST
@@ -138,7 +138,7 @@ def _back(request: HttpRequest) -> HttpResponse:
     """To the page of the inbox that the form stood on."""
     came_from = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(came_from, allowed_hosts=None):
-        return redirect(came_from)
+        return HttpResponseRedirect(came_from)
     return redirect("notifications:inbox")
 
 
@@ -149,11 +149,13 @@ def _seen_at(request: HttpRequest) -> datetime:
     """
     try:
         seen_at = parse_datetime(request.POST.get("seen_at", ""))
-    except ValueError:
-        seen_at = None
-    if seen_at is None or timezone.is_naive(seen_at):
+        # Now and not in the database's driver: a time at the end of the calendar exists in few time zones.
+        in_utc = seen_at.astimezone(UTC) if seen_at and timezone.is_aware(seen_at) else None
+    except (ValueError, OverflowError):
+        in_utc = None
+    if in_utc is None:
         raise BadRequest
-    return seen_at
+    return in_utc
 
 
 def _reader_id(request: HttpRequest) -> int:

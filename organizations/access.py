@@ -1,11 +1,17 @@
 """How a request enters an organization: the one place where a view learns whose rows it may touch."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
 from organizations.models import Membership, Organization, User
+
+T = TypeVar("T")
 
 
 def memberships_of(user: User | AnonymousUser) -> QuerySet[Membership]:
@@ -29,3 +35,22 @@ def enter_organization(request: HttpRequest, slug: str, permission: str) -> Orga
         raise PermissionDenied
     request.organization = organization  # type: ignore[attr-defined]  # read by the context processor
     return organization
+
+
+def while_signed_in(request: HttpRequest, load: Callable[[], T]) -> Callable[[], T]:
+    """The load for an answer that outlives its request: it works for as long as the person could ask again.
+
+    Raises: PermissionDenied, when called after they signed out, changed their password or lost their account.
+    """
+    key = request.session.session_key
+    store = type(request.session)
+
+    def loaded() -> T:
+        # A request of its own: the first one remembers who it found.
+        now = HttpRequest()
+        now.session = store(key)
+        if get_user(now).pk != request.user.pk:
+            raise PermissionDenied
+        return load()
+
+    return loaded

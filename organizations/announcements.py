@@ -6,7 +6,7 @@ An app announces; `notifications` listens. Neither imports the other.
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.dispatch import Signal
+from jobs.signals import SettlingSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,9 @@ class Announcement:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-# Sent with `announcement=`, inside the transaction of what it speaks of.
-announced = Signal()
+# Sent with `announcement=`, inside the transaction of what it speaks of; an error in a receiver loses the news at
+# most, and never what it speaks of.
+announced = SettlingSignal()
 
 
 def announce(announcement: Announcement) -> None:

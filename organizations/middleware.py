@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import timezone, translation
+from django.utils.cache import patch_cache_control
 
 
 class PreferencesMiddleware(LocaleMiddleware):
@@ -24,8 +25,12 @@ class PreferencesMiddleware(LocaleMiddleware):
         _activate_time_zone(user.time_zone)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """The answer with its language named."""
+        """The answer with its language named, and kept by nobody where a person is signed in."""
         timezone.deactivate()
+        user = getattr(request, "user", None)
+        if user is not None and user.is_authenticated and not response.has_header("Cache-Control"):
+            # The next person at a shared screen must not find it by the "back" button.
+            patch_cache_control(response, private=True, no_store=True)
         return super().process_response(request, response)
 
 

@@ -1,14 +1,15 @@
 """Pages of people: the way in, the way home, and what they decide about themselves."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -28,6 +29,11 @@ class SignInView(LoginView):
     form_class = SignInForm
     template_name = "organizations/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Where to go on to; this page itself is no such place, and Django would raise for it."""
+        address = super().get_redirect_url()
+        return "" if urlsplit(address).path == self.request.path else address
 
 
 class SignOutView(LogoutView):
@@ -65,7 +71,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @require_POST
 def change_language(request: HttpRequest) -> HttpResponseBase:
     """The page the person came from, in the language chosen; kept for the person and for this browser."""
-    response = redirect(_safe_next(request))
+    response = HttpResponseRedirect(_safe_next(request))
     language = request.POST.get("language", "")
     if language not in dict(settings.LANGUAGES):
         return response
@@ -81,4 +87,4 @@ def _safe_next(request: HttpRequest) -> str:
     address = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(address, allowed_hosts=None, require_https=request.is_secure()):
         return address
-    return settings.LOGIN_REDIRECT_URL
+    return resolve_url(settings.LOGIN_REDIRECT_URL)

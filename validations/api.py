@@ -1,27 +1,32 @@
 """The JSON API of validations; documented at /api/docs."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.utils.translation import get_language
 from ninja import Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
-from pydantic import ConfigDict
+from pydantic import ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from organizations.access import memberships_of
 from organizations.models import Organization
 from validations import services
-from validations.engine import texts
 from validations.failures import sentence
 from validations.intake import UploadRefusedError
 from validations.models import Finding, Profile, ValidationRun
 from validations.querysets import findings_page
+from validations.sentences import message_of
 
 router = Router(tags=["validations"], by_alias=True)
+
+
+# PostgreSQL takes no NUL, and would raise.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
 class CamelSchema(Schema):
@@ -104,8 +109,10 @@ class FindingsBody(CamelSchema):
 class UploadOptions(CamelSchema):
     """How to read the file, where the sender knows better; and which profile to check by."""
 
-    organization: str = Field("", description="Only for a signed-in browser: the address of the organization")
-    profile: str = ""
+    organization: Text = Field(
+        "", description="Only for a signed-in browser: the address of the organization"
+    )
+    profile: Text = ""
     encoding: str = ""
     delimiter: str = ""
     quotechar: str = ""
@@ -116,9 +123,9 @@ class UploadOptions(CamelSchema):
 class FindingFilters(CamelSchema):
     """Which findings, in which order."""
 
-    code: str = ""
-    severity: str = ""
-    search: str = ""
+    code: Text = ""
+    severity: Text = ""
+    search: Text = ""
     sort: str = "line"
     page: int = 1
     per_page: int = 100
@@ -196,7 +203,7 @@ def _finding_body(finding: Finding, language: str) -> FindingBody:
         column=finding.column_label,
         field=finding.field,
         value=finding.value,
-        message=texts.message(finding.code, finding.params, language),
+        message=message_of(finding, language),
         suggestion=finding.suggestion,
         amount_cents=finding.amount_cents,
     )
@@ -233,9 +240,7 @@ def _run(request: HttpRequest, run_id: UUID, permission: str) -> ValidationRun:
 
 
 def _profile(organization: Organization, name: str) -> Profile:
-    if not name:
-        return services.default_profile()
-    profile = services.profiles_for(organization).filter(name=name).first()
+    profile = services.profiles_for(organization).filter(name=name or settings.DEFAULT_PROFILE).first()
     if profile is None:
         raise UploadRefusedError("profile-unknown")
     return profile

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from jobs.errors import PermanentError
-from validations.models import ValidationRun
+from validations.models import ENDED, ValidationRun
 
 
 def engine_folder() -> Path:
@@ -49,10 +49,18 @@ def local_copy(run: ValidationRun) -> Iterator[Path]:
 
 
 def delete_stored_file(run: ValidationRun) -> None:
-    """Remove the uploaded bytes and say so on the run, if it has a row."""
+    """Remove the uploaded bytes of a run that has no row: it was not recorded, or was deleted."""
+    if run.file.name:
+        default_storage.delete(run.file.name)
+
+
+def delete_file_of_ended(run: ValidationRun) -> bool:
+    """Whether the uploaded bytes were removed; a run that was started again meanwhile keeps them."""
     name = run.file.name
-    if not name:
-        return
+    ended = ValidationRun.unscoped.filter(pk=run.pk, file=name, status__in=ENDED)
+    # The row first: who starts the run again afterwards is told that the file is gone. Bytes that a crash leaves here
+    # belong to no row, and the sweeper takes them.
+    if not name or not ended.update(file="", file_deleted_at=timezone.now()):
+        return False
     default_storage.delete(name)
-    ValidationRun.unscoped.filter(pk=run.pk, file=name).update(file="", file_deleted_at=timezone.now())
-    run.file = ""
+    return True

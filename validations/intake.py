@@ -146,6 +146,9 @@ _SENTENCES: dict[str, Any] = {
     "organization-suspended": lambda params: _(
         "Your organization is suspended and cannot upload files. Contact support."
     ),
+    "idempotency-key-reused": lambda params: _(
+        "This Idempotency-Key was used for another file. Send each file with a key of its own."
+    ),
     "profile-unknown": lambda params: _("Choose a file format from the list."),
     "option-invalid": lambda params: _("The reading options are not valid. Check “%(option)s”.") % params,
     "storage": lambda params: _("The file could not be stored because the disk is full. Try again later."),

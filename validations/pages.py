@@ -73,7 +73,7 @@ class Filters:
         """The filters of an address; what makes no sense is as if it were not there."""
         severity = query.get("severity", "")
         return cls(
-            code=query.get("code", "")[:60],
+            code=query.get("code", "").replace("\0", "")[:60],
             severity=severity if severity in SEVERITIES else "",
             search=query.get("q", "").replace("\0", "").strip()[:100],
             sort=query.get("sort", "line")[:20],

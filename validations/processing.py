@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from jobs.context import RunningJob
-from jobs.errors import PermanentError
+from jobs.errors import FencedError, PermanentError
 from validations import store
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
@@ -18,7 +19,7 @@ from validations.engine.profile import Profile as EngineProfile
 from validations.engine.report import Summary
 from validations.files import engine_folder, local_copy
 from validations.models import LogEntry, Phase, ResultSet, RunStatus, ValidationRun
-from validations.progress import ProgressReporter
+from validations.progress import ProgressReporter, held_by
 from validations.retention import delete_result_sets
 
 
@@ -29,11 +30,12 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
 
     Raises: PermanentError when the file cannot be checked, whatever is tried.
     """
-    run = _start(job, run_id)
+    run = _run_to_check(job, run_id)
     if run is None:
         return None
+    earlier = _start(job, run)
     reporter = ProgressReporter(job, run)
-    delete_result_sets(list(run.result_sets.values_list("pk", flat=True)), checkpoint=job.checkpoint)
+    delete_result_sets(earlier, checkpoint=job.checkpoint)
     result = ResultSet.unscoped.create(organization_id=run.organization_id, run=run)
     try:
         with local_copy(run) as path, Check(path, _profile(run), _options(run)) as check:
@@ -42,18 +44,29 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
         raise PermanentError(error.code, **error.params) from None
 
 
-def _start(job: RunningJob, run_id: str) -> ValidationRun | None:
+def _run_to_check(job: RunningJob, run_id: str) -> ValidationRun | None:
     run = ValidationRun.unscoped.select_related("organization", "profile").filter(pk=UUID(run_id)).first()
     if run is None or run.status == RunStatus.COMPLETED:
         return None
     if run.organization_id != job.tenant_id:
         raise PermanentError("wrong-organization")
-    now = timezone.now()
-    ValidationRun.unscoped.filter(pk=run.pk).update(
-        status=RunStatus.PROCESSING, started_at=run.started_at or now, error_code="", error_params={}
-    )
-    _log(run, "started", attempt=job.attempt, max_attempts=job.max_attempts)
     return run
+
+
+def _start(job: RunningJob, run: ValidationRun) -> list[int]:
+    """The result sets that earlier attempts left; the run is now in progress.
+
+    Raises: FencedError when another attempt has the job by now: the run is no longer this one's to change.
+    """
+    started_at = run.started_at or timezone.now()
+    with transaction.atomic():
+        if not held_by(job, run).update(
+            status=RunStatus.PROCESSING, started_at=started_at, error_code="", error_params={}
+        ):
+            raise FencedError
+        _log(run, "started", attempt=job.attempt, max_attempts=job.max_attempts)
+        # Listed while the run is locked: a set that a later attempt fills cannot be among them.
+        return list(run.result_sets.values_list("pk", flat=True))
 
 
 def _check(

@@ -4,8 +4,10 @@ import logging
 import time
 
 from django.db import OperationalError, connection
+from django.db.models import QuerySet
 
 from jobs.context import RunningJob
+from jobs.models import JobStatus
 from validations.models import Phase, ValidationRun
 
 logger = logging.getLogger(__name__)
@@ -21,12 +23,23 @@ SPANS: dict[Phase, tuple[int, int]] = {
 INTERVAL_SECONDS = 0.5
 
 
+def held_by(job: RunningJob, run: ValidationRun) -> QuerySet[ValidationRun]:
+    """The run's row for an attempt to write to, as long as the attempt has the job.
+
+    A worker that was frozen and wakes up may find its run ended by another one, and must not touch it.
+    """
+    held: QuerySet[ValidationRun] = ValidationRun.unscoped.filter(
+        pk=run.pk, job__fence=job.fence, job__status=JobStatus.RUNNING
+    )
+    return held
+
+
 class ProgressReporter:
     """Writes a run's progress; also the place where a cancelled or handed-back run learns to stop."""
 
     def __init__(self, job: RunningJob, run: ValidationRun) -> None:
         self._job = job
-        self._run_id = run.pk
+        self._run = run
         self._phase = Phase.PARSING
         self._written_at = 0.0
 
@@ -49,7 +62,7 @@ class ProgressReporter:
         part = min(done / total, 1.0) if total else 0.0
         percent = round(first + (last - first) * part)
         try:
-            ValidationRun.unscoped.filter(pk=self._run_id).update(
+            held_by(self._job, self._run).update(
                 phase=self._phase, progress_percent=percent, rows_done=done, rows_total=total
             )
         except OperationalError as error:

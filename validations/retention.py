@@ -11,8 +11,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from validations.files import delete_stored_file
-from validations.models import BillingRecord, Finding, ResultSet, RunStatus, ValidationRun
+from jobs.models import FINAL_STATUSES
+from validations.files import delete_file_of_ended
+from validations.models import ENDED, BillingRecord, Finding, ResultSet, RunStatus, ValidationRun
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +33,34 @@ def delete_result_sets(result_ids: Iterable[int], *, checkpoint: Checkpoint) -> 
 def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, int]:
     """How many files and result sets were left behind and are gone now."""
     before = timezone.now() - abandoned_after
-    counts = {"ended": _delete_files_of_ended_runs(before), "orphans": _delete_orphans(before)}
+    counts = {
+        "forsaken": _end_forsaken_runs(before),
+        "ended": _delete_files_of_ended_runs(before),
+        "orphans": _delete_orphans(before),
+    }
     left = ResultSet.unscoped.filter(created_at__lt=before).filter(
-        Q(run=None) | (Q(run__status__in=_ENDED) & (Q(run__result=None) | ~Q(run__result=F("pk"))))
+        Q(run=None) | (Q(run__status__in=ENDED) & (Q(run__result=None) | ~Q(run__result=F("pk"))))
     )
     result_ids = list(left.values_list("pk", flat=True))
     delete_result_sets(result_ids, checkpoint=checkpoint)
     return counts | {"result_sets": len(result_ids)}
 
 
-_ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+def files_are_stored() -> bool:
+    """Whether any run still has its file, so that there will be something to delete."""
+    return ValidationRun.unscoped.exclude(file="").exists()
+
+
+def _end_forsaken_runs(before: datetime) -> int:
+    """Fail runs whose job has ended or is gone without telling them: everybody sees an end."""
+    active = ValidationRun.unscoped.exclude(status__in=ENDED).filter(created_at__lt=before)
+    forsaken = active.filter(Q(job=None) | Q(job__status__in=FINAL_STATUSES, job__finished_at__lt=before))
+    count = forsaken.update(
+        status=RunStatus.FAILED, phase="", finished_at=timezone.now(), error_code="interrupted"
+    )
+    if count:
+        logger.error("%d runs had no job any more and were ended", count)
+    return count
 
 
 def _delete_rows(model: type[models.Model], result_id: int, checkpoint: Checkpoint) -> None:
@@ -56,13 +75,12 @@ def _delete_rows(model: type[models.Model], result_id: int, checkpoint: Checkpoi
 
 
 def _delete_files_of_ended_runs(before: datetime) -> int:
-    runs = ValidationRun.unscoped.exclude(file="").filter(status__in=_ENDED, finished_at__lt=before)
+    runs = ValidationRun.unscoped.exclude(file="").filter(status__in=ENDED, finished_at__lt=before)
     count = 0
     for run in runs.select_related("organization").iterator():
         kept_since = timezone.now() - timedelta(days=run.organization.keep_files_days)
         if run.finished_at is None or run.finished_at < kept_since:
-            delete_stored_file(run)
-            count += 1
+            count += delete_file_of_ended(run)
     return count
 
 

@@ -6,17 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from jobs import services as job_services
+from jobs.errors import IllegalTransitionError
 from organizations.models import Organization, User
 from validations import tasks
 from validations.files import delete_stored_file
 from validations.intake import UploadRefusedError, check_upload
-from validations.models import LogEntry, Profile, RunStatus, ValidationRun
+from validations.models import ENDED, LogEntry, Profile, RunStatus, ValidationRun
 from validations.options import clean_options
 
 # Storage that answers so is full; the sender is told to try again later instead of seeing an error page.
@@ -42,7 +44,7 @@ def create_run(
 
     Raises: UploadRefusedError, with nothing stored.
     """
-    if idempotency_key and (earlier := _run_with_key(organization, idempotency_key)):
+    if earlier := _run_with_key(organization, idempotency_key, upload):
         return earlier, False
     file_name = check_upload(upload)
     cleaned = clean_options(options or {})
@@ -59,17 +61,13 @@ def create_run(
     )
     _store_file(run, upload)
     try:
-        with transaction.atomic():
-            _record(run, user)
+        _record(run, user)
     except IntegrityError:
-        delete_stored_file(run)
-        earlier = _run_with_key(organization, idempotency_key)
+        # Somebody was faster with the same key; without one it is an error like any other.
+        earlier = _run_with_key(organization, idempotency_key, upload)
         if earlier is None:
             raise
         return earlier, False
-    except BaseException:
-        delete_stored_file(run)
-        raise
     return run, True
 
 
@@ -81,34 +79,35 @@ def cancel_run(*, run: ValidationRun, by: User) -> bool:
 def retry_run(*, run: ValidationRun, by: User) -> bool:
     """Whether a failed or cancelled run was put back to be checked again.
 
-    Raises: FileGoneError when the uploaded file is no longer stored.
+    Raises: FileGoneError when the uploaded file is no longer stored; UploadRefusedError for a suspended
+    organization.
     """
     if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED) or run.job is None:
         return False
     if not run.file:
         raise FileGoneError
-    with transaction.atomic():
-        if not job_services.retry_job(job=run.job, by=by):
-            return False
-        ValidationRun.unscoped.filter(pk=run.pk).update(
-            status=RunStatus.QUEUED,
-            phase="",
-            progress_percent=0,
-            finished_at=None,
-            error_code="",
-            error_params={},
-        )
-        _log(run, "retried", user_id=by.pk)
+    _refuse_suspended(run.organization)
+    try:
+        with transaction.atomic():
+            if not job_services.retry_job(job=run.job, by=by):
+                return False
+            _put_back(run)
+            _log(run, "retried", user_id=by.pk)
+    except IllegalTransitionError:
+        # Somebody else was faster: the job goes on already.
+        return False
     return True
 
 
 def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profile: Profile) -> ValidationRun:
     """A new run of the same stored file, read in another way or checked by another profile.
 
-    Raises: FileGoneError when the file is no longer stored; UploadRefusedError for invalid options.
+    Raises: FileGoneError when the file is no longer stored; UploadRefusedError for invalid options, and where
+    an upload would be refused.
     """
     if not run.file:
         raise FileGoneError
+    _check_limits(run.organization)
     again = ValidationRun(
         organization=run.organization,
         created_by=by,
@@ -121,15 +120,10 @@ def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profi
     )
     try:
         with run.file.open("rb") as stored:
-            again.file.save(run.file_name, stored, save=False)
+            _store_file(again, stored)
     except FileNotFoundError:
         raise FileGoneError from None
-    try:
-        with transaction.atomic():
-            _record(again, by)
-    except BaseException:
-        delete_stored_file(again)
-        raise
+    _record(again, by)
     return again
 
 
@@ -137,6 +131,9 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
     """Remove a run with its records, findings and file; one that is still running is cancelled first."""
     cancel_run(run=run, by=by)
     with transaction.atomic():
+        # Locked: a worker that writes rows which name the run waits, and then finds no run.
+        if not ValidationRun.unscoped.select_for_update().filter(pk=run.pk).first():
+            return
         tasks.delete_results.using(tenant_id=run.organization_id).enqueue(
             result_ids=list(run.result_sets.values_list("pk", flat=True))
         )
@@ -146,28 +143,69 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
 
 
 def _record(run: ValidationRun, user: User) -> None:
+    """Commit the run with its job, or remove its stored file."""
+    try:
+        with transaction.atomic():
+            _insert(run, user)
+    except BaseException:
+        # A commit whose answer was lost may have happened: a file with a row is needed, one without is swept.
+        if not ValidationRun.unscoped.filter(pk=run.pk).exists():
+            delete_stored_file(run)
+        raise
+
+
+def _put_back(run: ValidationRun) -> None:
+    """The ended run waits again.
+
+    Raises: FileGoneError when its file was deleted in the meantime.
+    """
+    stored = ValidationRun.unscoped.filter(pk=run.pk, status__in=ENDED).exclude(file="")
+    if not stored.update(
+        status=RunStatus.QUEUED,
+        phase="",
+        progress_percent=0,
+        finished_at=None,
+        error_code="",
+        error_params={},
+    ):
+        raise FileGoneError
+
+
+def _insert(run: ValidationRun, user: User) -> None:
     run.job = tasks.validate_run.using(tenant_id=run.organization_id).enqueue(run_id=str(run.pk))
     run.save(force_insert=True)
     _log(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
-    tasks.sweep_files.using(delay=timedelta(hours=25), idempotency_key="sweep-files").enqueue()
+    tasks.plan_sweep()
 
 
-def _run_with_key(organization: Organization, key: str) -> ValidationRun | None:
+def _run_with_key(organization: Organization, key: str, upload: UploadedFile[bytes]) -> ValidationRun | None:
+    """The run that the key gave first.
+
+    Raises: UploadRefusedError when that was for another file: answering with it would lose this one.
+    """
+    if not key:
+        return None
     runs = ValidationRun.objects.for_organization(organization)
     found: ValidationRun | None = runs.filter(idempotency_key=key).select_related("job").first()
+    if found and found.sha256 != getattr(upload, "sha256", found.sha256):
+        raise UploadRefusedError("idempotency-key-reused", status=409)
     return found
 
 
 def _check_limits(organization: Organization) -> None:
-    if organization.suspended_at is not None:
-        raise UploadRefusedError("organization-suspended", status=403)
+    _refuse_suspended(organization)
     day_ago = timezone.now() - timedelta(days=1)
     limit = organization.daily_upload_limit
     if ValidationRun.objects.for_organization(organization).filter(created_at__gt=day_ago).count() >= limit:
         raise UploadRefusedError("daily-limit", status=429, limit=limit)
 
 
-def _store_file(run: ValidationRun, upload: UploadedFile[bytes]) -> None:
+def _refuse_suspended(organization: Organization) -> None:
+    if organization.suspended_at is not None:
+        raise UploadRefusedError("organization-suspended", status=403)
+
+
+def _store_file(run: ValidationRun, upload: File[bytes]) -> None:
     try:
         run.file.save(run.file_name, upload, save=False)
     except OSError as error:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -23,9 +23,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from jobs.live import Snapshot, event_response
-from organizations.access import enter_organization
+from organizations.access import enter_organization, while_signed_in
 from organizations.models import Organization, User
 from validations import pages, services
+from validations.downloads import LinesResponse
 from validations.exports.csv import findings_csv
 from validations.failures import sentence
 from validations.forms import ReadingForm, UploadForm, profile_title
@@ -242,7 +243,9 @@ def run_list_events(request: HttpRequest, slug: str) -> HttpResponseBase:
     page: Page = _list_context(request, organization)["page"]
     topics = [f"job:{run.job_id}" for run in page.items if run.is_active]
     return event_response(
-        topics=topics, load=partial(_list_snapshot, request, organization), owner=request.user.pk
+        topics=topics,
+        load=while_signed_in(request, partial(_list_snapshot, request, organization)),
+        owner=request.user.pk,
     )
 
 
@@ -357,7 +360,7 @@ def run_events(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespon
     run = _run(organization, run_id)
     return event_response(
         topics=[f"job:{run.job_id}"],
-        load=partial(_run_snapshot, request, organization, run_id),
+        load=while_signed_in(request, partial(_run_snapshot, request, organization, run_id)),
         owner=request.user.pk,
     )
 
@@ -408,7 +411,7 @@ def run_findings_csv(request: HttpRequest, slug: str, run_id: uuid.UUID) -> Http
         delimiter=";" if language == "fr" else ",",
         with_bom=True,
     )
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response = LinesResponse(lines, content_type="text/csv; charset=utf-8")
     stem = run.file_name.rsplit(".", 1)[0]
     return _as_download(response, f"{stem} – {_('findings')}.csv")
 
@@ -435,6 +438,8 @@ def run_retry(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespons
             messages.info(request, _("The run does not need to be repeated."))
     except services.FileGoneError:
         messages.error(request, _("The file is no longer stored. Send it again."))
+    except UploadRefusedError as refusal:
+        messages.error(request, refusal.message)
     return redirect(_address(run))
 
 

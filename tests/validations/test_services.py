@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -242,3 +243,83 @@ def test_x16_a_job_that_is_run_twice_shows_one_result_set(organization: Organiza
     assert ResultSet.unscoped.count() == 1
     run.refresh_from_db()
     assert run.status == RunStatus.COMPLETED
+
+
+def hashed(content: bytes) -> Any:
+    """A file as the web edge hands it over."""
+    upload: Any = factories.upload(content)
+    upload.sha256 = sha256(content).hexdigest()
+    return upload
+
+
+def test_a09_a_key_that_was_used_for_another_file_does_not_swallow_this_one(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    fields: dict[str, Any] = {"organization": organization, "user": member, "idempotency_key": "k"}
+    fields["profile"] = services.default_profile()
+    services.create_run(upload=hashed(GOOD), **fields)
+    with pytest.raises(UploadRefusedError) as caught:
+        services.create_run(upload=hashed(GOOD + b"\r\n"), **fields)
+    assert (caught.value.code, caught.value.status) == ("idempotency-key-reused", 409)
+    assert services.create_run(upload=hashed(GOOD), **fields)[1] is False
+    assert len(stored_files(settings)) == 1
+
+
+def test_a_run_that_cannot_be_recorded_is_not_answered_with_another_one(
+    organization: Organization, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(organization, member)
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise IntegrityError
+
+    # The database is what leaves this process here; it is replaced at its border.
+    monkeypatch.setattr(ValidationRun, "save", refuse)
+    with pytest.raises(IntegrityError):
+        create(organization, member)
+
+
+@pytest.fixture
+def failed_run(organization: Organization, member: User) -> ValidationRun:
+    run = create(organization, member)
+    Job.objects.filter(pk=job_id(run)).update(status=JobStatus.FAILED)
+    ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.FAILED, error_code="interrupted")
+    run.refresh_from_db()
+    return run
+
+
+def test_e05_of_two_people_who_retry_a_run_at_once_one_does_it(
+    failed_run: ValidationRun, member: User
+) -> None:
+    as_the_other_saw_it = ValidationRun.unscoped.select_related("job").get(pk=failed_run.pk)
+    assert services.retry_run(run=failed_run, by=member)
+    assert not services.retry_run(run=as_the_other_saw_it, by=member)
+
+
+def test_e05_a_run_that_two_people_delete_at_once_is_deleted_once(
+    failed_run: ValidationRun, member: User
+) -> None:
+    as_the_other_saw_it = ValidationRun.unscoped.select_related("job").get(pk=failed_run.pk)
+    services.delete_run(run=failed_run, by=member)
+    services.delete_run(run=as_the_other_saw_it, by=member)
+    assert Job.objects.filter(task=tasks.delete_results.name).count() == 1
+
+
+def test_a13_a_suspended_organization_checks_no_stored_file_again(
+    failed_run: ValidationRun, member: User
+) -> None:
+    Organization.objects.update(suspended_at=timezone.now())
+    suspended = ValidationRun.unscoped.get(pk=failed_run.pk)
+    with pytest.raises(UploadRefusedError):
+        services.retry_run(run=suspended, by=member)
+    with pytest.raises(UploadRefusedError):
+        services.run_again(run=suspended, by=member, options={}, profile=suspended.profile)
+    assert ValidationRun.unscoped.count() == 1
+
+
+def test_a14_running_again_counts_as_an_upload(failed_run: ValidationRun, member: User) -> None:
+    Organization.objects.update(daily_upload_limit=1)
+    limited = ValidationRun.unscoped.get(pk=failed_run.pk)
+    with pytest.raises(UploadRefusedError) as caught:
+        services.run_again(run=limited, by=member, options={}, profile=limited.profile)
+    assert caught.value.code == "daily-limit"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from validations.engine import texts
 from validations.models import Finding, Severity
+from validations.sentences import message_of, title_of
 
 # A cell that begins so would be run as a formula by a spreadsheet; the last is full-width.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -57,9 +57,9 @@ def _row(finding: Finding, language: str, severities: dict[str, str]) -> list[st
         safe_cell(finding.column_label),
         severities[finding.severity],
         finding.code,
-        texts.title(finding.code, language),
+        title_of(finding, language),
         safe_cell(finding.value),
-        safe_cell(texts.message(finding.code, finding.params, language)),
+        safe_cell(message_of(finding, language)),
         safe_cell(finding.suggestion or ""),
         amount,
     ]

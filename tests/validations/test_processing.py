@@ -1,0 +1,62 @@
+"""From a stored upload to a completed run, also when a worker wakes up too late."""
+
+import pytest
+
+from jobs import lifecycle
+from jobs.context import RunningJob, StopFlag
+from jobs.errors import FencedError
+from jobs.lifecycle import Seat
+from jobs.models import Job, JobStatus
+from organizations.models import Organization, User
+from tests import factories
+from tests.support.jobs import drain
+from validations import processing, services
+from validations.models import LogEntry, Phase, ResultSet, RunStatus, ValidationRun
+from validations.progress import ProgressReporter
+
+TABLE = (
+    b"Facture;ID RAMQ;Date de Service;Lieu de pratique;Code;Montant Preliminaire;Doctor Info;Patient\r\n"
+    b";12345678901;2026-11-03;51234;00103;47,05;1632084-12345 Roy;TREM80010112 Tremblay Marie\r\n"
+)
+
+
+@pytest.fixture
+def run(organization: Organization, member: User) -> ValidationRun:
+    made, _created = services.create_run(
+        organization=organization,
+        user=member,
+        upload=factories.upload(TABLE),
+        profile=services.default_profile(),
+    )
+    return made
+
+
+def frozen_worker(run: ValidationRun) -> RunningJob:
+    """A worker that took the run's job, and from which it was taken away again because it gave no sign of life."""
+    assert run.job_id
+    row = lifecycle.claim(run.job_id, Seat("frozen", "host", 1))
+    assert row is not None
+    Job.objects.filter(pk=run.job_id).update(status=JobStatus.QUEUED)
+    return RunningJob(row, StopFlag())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_x05_a_worker_that_wakes_up_late_does_not_reopen_a_run_that_ended(run: ValidationRun) -> None:
+    late = frozen_worker(run)
+    services.cancel_run(run=run, by=factories.user())
+    with pytest.raises(FencedError):
+        processing.process_run(late, str(run.pk))
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert not ResultSet.unscoped.exists()
+    assert not LogEntry.unscoped.filter(run=run, code="started").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_x05_a_worker_that_wakes_up_late_does_not_move_the_bar_of_a_completed_run(run: ValidationRun) -> None:
+    late = frozen_worker(run)
+    drain()
+    with pytest.raises(FencedError):
+        ProgressReporter(late, run).enter(Phase.PARSING)
+    run.refresh_from_db()
+    assert (run.status, run.phase, run.progress_percent, run.rows_done) == (RunStatus.COMPLETED, "", 100, 1)

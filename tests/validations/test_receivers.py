@@ -1,0 +1,62 @@
+"""A run follows its job to the end, whatever else goes wrong then."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.files.storage import FileSystemStorage
+
+from organizations.announcements import announced
+from organizations.models import Organization, User
+from tests import factories
+from tests.support.jobs import drain
+from validations import services
+from validations.models import RunStatus, ValidationRun
+
+
+@pytest.fixture
+def broken_listener() -> Iterator[None]:
+    def fail(**kwargs: Any) -> None:
+        raise LookupError
+
+    announced.connect(fail)
+    yield
+    announced.disconnect(fail)
+
+
+def sent(organization: Organization, user: User, content: bytes) -> ValidationRun:
+    run, _created = services.create_run(
+        organization=organization,
+        user=user,
+        upload=factories.upload(content),
+        profile=services.default_profile(),
+    )
+    return run
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_ends_although_nobody_can_be_told(
+    organization: Organization, member: User, broken_listener: None
+) -> None:
+    run = sent(organization, member, b'{"a": [1, 2, 3]}\n')
+    drain(raising=False)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "not-a-table")
+
+
+class Undeletable(FileSystemStorage):
+    """A storage that lets nothing go."""
+
+    def delete(self, name: str) -> None:
+        raise PermissionError
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_cancelled_although_its_file_cannot_be_deleted(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    run = sent(organization, member, b"a;b\r\n1;2\r\n")
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": f"{__name__}.Undeletable"}}
+    assert services.cancel_run(run=run, by=member)
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
