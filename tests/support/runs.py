@@ -84,13 +84,14 @@ class Program:
         run: ValidationRun = ValidationRun.unscoped.get(pk=answer.json()["validationId"])
         return run
 
-    def browser(self, web: WebProcess) -> httpx.Client:
-        """A browser in which the person is signed in, with the token of a form."""
+    @contextmanager
+    def browser(self, web: WebProcess) -> Iterator[httpx.Client]:
+        """A browser in which the person is signed in, with the token of a form, until the block ends."""
         session = signed_in(self.user).cookies["sessionid"].value
-        browser = httpx.Client(base_url=web.url, timeout=60)
-        browser.cookies.set("sessionid", session, domain="127.0.0.1")
-        assert browser.get(self.upload_path).status_code == 200
-        return browser
+        with httpx.Client(base_url=web.url, timeout=60) as browser:
+            browser.cookies.set("sessionid", session, domain="127.0.0.1")
+            assert browser.get(self.upload_path).status_code == 200
+            yield browser
 
 
 def wait_for_end(run: ValidationRun, *, seconds: float = 120.0) -> ValidationRun:
