@@ -92,10 +92,7 @@ const swap = async (address, { remember = true } = {}) => {
     if (remember) history.pushState({ swap: true }, "", url);
     restoreFocus(mark, url);
     showHit();
-// A link to a rule far down its list: shown without moving the page.
-const rules = document.querySelector(".rules");
-const chosen = rules?.querySelector("[aria-current]");
-if (chosen) rules.scrollTop = chosen.offsetTop - rules.clientHeight / 2;
+    showChosenRule();
   } catch (error) {
     if (error.name !== "AbortError") location.assign(url);
   }
@@ -121,6 +118,13 @@ const showHit = () => {
   box.scrollLeft += offset - box.clientWidth / 2;
 };
 
+// The chosen rule may stand far down its list: the list is scrolled to it, and the page is not moved.
+const showChosenRule = () => {
+  const rules = document.querySelector(".rules");
+  const chosen = rules?.querySelector("[aria-current]");
+  if (chosen) rules.scrollTop = chosen.offsetTop - rules.clientHeight / 2;
+};
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-swap]");
   if (!link || !link.closest("[data-swap-area]")) return;
@@ -144,7 +148,4 @@ addEventListener("popstate", () => {
 });
 
 showHit();
-// A link to a rule far down its list: shown without moving the page.
-const rules = document.querySelector(".rules");
-const chosen = rules?.querySelector("[aria-current]");
-if (chosen) rules.scrollTop = chosen.offsetTop - rules.clientHeight / 2;
+showChosenRule();
