@@ -1,7 +1,7 @@
 """The JSON API of the whole product and its documentation at /api/docs, served without any foreign asset."""
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
@@ -55,6 +55,14 @@ def ask_who(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     response = api.create_response(request, body, status=401)
     response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+@api.exception_handler(Http404)
+def miss(request: HttpRequest, error: Http404) -> HttpResponse:
+    """What does not exist and what belongs to others: one answer for both."""
+    return api.create_response(
+        request, {"code": "not-found", "message": _("There is nothing here.")}, status=404
+    )
 
 
 @api.exception_handler(PermissionDenied)

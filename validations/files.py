@@ -1,5 +1,6 @@
 """The stored upload: opened for the engine, deleted when its run has ended."""
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from django.utils import timezone
 
 from jobs.errors import PermanentError
 from validations.models import ENDED, ValidationRun
+
+# Storage that answers so is full.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def engine_folder() -> Path:

@@ -10,17 +10,23 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.context import RunningJob
-from jobs.errors import FencedError, PermanentError
+from jobs.errors import FencedError, JobError, PermanentError
 from validations import store
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
 from validations.engine.profile import Profile as EngineProfile
 from validations.engine.report import Summary
-from validations.files import engine_folder, local_copy
+from validations.files import FULL, engine_folder, local_copy
 from validations.models import LogEntry, Phase, ResultSet, RunStatus, ValidationRun
 from validations.progress import ProgressReporter, held_by
 from validations.retention import delete_result_sets
+
+
+class StorageFullError(JobError):
+    """There is no room for the temporary tables of a run; somebody has to make some, so it may pass."""
+
+    code = "storage"
 
 
 def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
@@ -28,7 +34,7 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
 
     Safe to repeat: a new result set is filled out of sight and shown by the transaction that settles the job.
 
-    Raises: PermanentError when the file cannot be checked, whatever is tried.
+    Raises: PermanentError when the file cannot be checked, whatever is tried; StorageFullError, temporary.
     """
     run = _run_to_check(job, run_id)
     if run is None:
@@ -42,6 +48,10 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
             return _check(job, run, result, check, reporter)
     except UnreadableFileError as error:
         raise PermanentError(error.code, **error.params) from None
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFullError from None
+        raise
 
 
 def _run_to_check(job: RunningJob, run_id: str) -> ValidationRun | None:

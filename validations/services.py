@@ -1,6 +1,5 @@
 """What people and programs can do with runs; the only way in for pages, the API and the admin."""
 
-import errno
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,13 +15,10 @@ from jobs import services as job_services
 from jobs.errors import IllegalTransitionError
 from organizations.models import Organization, User
 from validations import tasks
-from validations.files import delete_stored_file
+from validations.files import FULL, delete_stored_file
 from validations.intake import UploadRefusedError, check_upload
 from validations.models import ENDED, LogEntry, Profile, RunStatus, ValidationRun
 from validations.options import clean_options
-
-# Storage that answers so is full; the sender is told to try again later instead of seeing an error page.
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileGoneError(Exception):
@@ -209,7 +205,7 @@ def _store_file(run: ValidationRun, upload: File[bytes]) -> None:
     try:
         run.file.save(run.file_name, upload, save=False)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise UploadRefusedError("storage", status=507) from None
 

@@ -79,6 +79,7 @@ def test_d01_another_organization_and_no_run_answer_alike(
         theirs = client.get(f"/api/validations/{foreign.pk}{path}")
         nobodys = client.get(f"/api/validations/00000000-0000-4000-8000-000000000000{path}")
         assert (theirs.status_code, theirs.content) == (404, nobodys.content)
+        assert theirs.json()["code"] == "not-found"
 
 
 def test_d04_fields_that_are_not_the_senders_are_never_written(

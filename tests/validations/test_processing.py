@@ -1,6 +1,10 @@
 """From a stored upload to a completed run, also when a worker wakes up too late."""
 
+import errno
+import tempfile
+
 import pytest
+from django.utils import timezone
 
 from jobs import lifecycle
 from jobs.context import RunningJob, StopFlag
@@ -60,3 +64,23 @@ def test_x05_a_worker_that_wakes_up_late_does_not_move_the_bar_of_a_completed_ru
         ProgressReporter(late, run).enter(Phase.PARSING)
     run.refresh_from_db()
     assert (run.status, run.phase, run.progress_percent, run.rows_done) == (RunStatus.COMPLETED, "", 100, 1)
+
+
+def test_x14_a_full_disk_is_named_and_tried_again(
+    run: ValidationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **kwargs: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    # The operating system is what leaves this process here.
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    drain(raising=False)
+    assert run.job_id
+    job = Job.objects.get(pk=run.job_id)
+    assert (job.status, job.attempt) == (JobStatus.RETRYING, 1)
+    for _attempt in range(2):
+        Job.objects.filter(pk=job.pk).update(due_at=timezone.now())
+        drain(raising=False)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "storage")
+    assert run.file
