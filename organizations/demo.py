@@ -23,6 +23,11 @@ class DemoPerson:
     organization: tuple[str, str] | None
     role: str = ""
 
+    @property
+    def place(self) -> str:
+        """Who the person is, for a list of sign-ins."""
+        return f"{self.role} of {self.organization[0]}" if self.organization else "staff of the site"
+
 
 # The first one sends the sample of `manage.py demo`.
 PEOPLE = (

@@ -65,8 +65,5 @@ class Command(BaseCommand):
         """Say where to look and as whom."""
         self.stdout.write(f"\nBordereau: {site.address}   Administration: {site.address}/admin/\n")
         for person in PEOPLE:
-            place = (
-                f"{person.role} of {person.organization[0]}" if person.organization else "staff of the site"
-            )
-            self.stdout.write(f"  {person.email:<26} {password}   {place}")
+            self.stdout.write(f"  {person.email:<26} {password}   {person.place}")
         self.stdout.write("\nCtrl-C ends it.")

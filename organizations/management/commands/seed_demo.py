@@ -21,5 +21,4 @@ class Command(BaseCommand):
         """Seed and tell."""
         password = options["password"] or new_password()
         for person in seed_demo(password):
-            place = f"{person.role}, {person.organization[0]}" if person.organization else "staff of the site"
-            self.stdout.write(f"{person.email:<28} {password}  {place}")
+            self.stdout.write(f"{person.email:<28} {password}  {person.place}")
