@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
+from redis import Redis
 
 from jobs.models import Job
 from notifications.models import Delivery
@@ -265,7 +266,8 @@ MARKED_CSV = (
 def overheard(redis: RedisServer) -> Iterator[list[str]]:
     """Every command that Redis was sent until the block ended."""
     commands: list[str] = []
-    client = redis.client
+    # Without a time-out: while the processes start, Redis is told nothing for long.
+    client = Redis.from_url(redis.url)
     with client.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis-py's
 
         def listen() -> None:
