@@ -20,5 +20,12 @@ QUEUES: tuple[QueuePolicy, ...] = (
     QueuePolicy("reports", priority=30, concurrency=2, timeout_seconds=600, attempts=3, rate="20/minute"),
     QueuePolicy("integrations", priority=20, concurrency=4, timeout_seconds=300, attempts=5),
     QueuePolicy("scheduled", priority=10, concurrency=4, timeout_seconds=600, attempts=3),
-    QueuePolicy("maintenance", priority=0, concurrency=1, timeout_seconds=1800, attempts=3, keep_for=timedelta(days=30)),
+    QueuePolicy(
+        "maintenance",
+        priority=0,
+        concurrency=1,
+        timeout_seconds=1800,
+        attempts=3,
+        keep_for=timedelta(days=30),
+    ),
 )
