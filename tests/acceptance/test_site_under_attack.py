@@ -267,7 +267,7 @@ def overheard(redis: RedisServer) -> Iterator[list[str]]:
     """Every command that Redis was sent until the block ended."""
     commands: list[str] = []
     # Without a time-out: while the processes start, Redis is told nothing for long.
-    client = Redis.from_url(redis.url)
+    client = Redis.from_url(redis.url, socket_timeout=None)
     with client.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis-py's
 
         def listen() -> None:
