@@ -1,5 +1,6 @@
 """All settings in one file; every difference between machines comes from the environment (`.env.example`)."""
 
+import os
 import re
 import tempfile
 from hashlib import sha256
@@ -20,9 +21,11 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+# An empty variable is an unset one: `.env` files list them all.
+env.ENVIRON = {name: value for name, value in os.environ.items() if value}
 
 # Everything the running system writes on a machine without services: database, Redis, uploads, mail.
-VAR_DIR = Path(env.str("VAR_DIR", default="") or BASE_DIR / "var").resolve()
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 
 # --- Core -------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
@@ -96,8 +99,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # --- Database ---------------------------------------------------------------------------------------------
-# An empty variable is an unset one: `.env` files list them all.
-DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{quote(str(VAR_DIR / 'db.sqlite3'))}"
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{quote(str(VAR_DIR / 'db.sqlite3'))}")
 DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
@@ -128,8 +130,8 @@ def _embedded_redis_socket() -> Path:
 
 EMBEDDED_REDIS_SOCKET = _embedded_redis_socket()
 # Without a REDIS_URL the project runs a Redis of its own.
-EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
-REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{EMBEDDED_REDIS_SOCKET}"
+EMBEDDED_REDIS = "REDIS_URL" not in env
+REDIS_URL = env.str("REDIS_URL", default=f"unix://{EMBEDDED_REDIS_SOCKET}")
 # A request never waits longer than this for Redis; the dispatcher sends later what could not be sent.
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.5)
 
@@ -147,7 +149,8 @@ RQ = {
     "JOB_CLASS": "jobs.transport.HintJob",
     "QUEUE_CLASS": "jobs.transport.HintQueue",
 }
-# The pages of django-rq ask for is_staff only and clean up Redis while they are shown: jobs.admin.redis replaces them.
+# The pages of django-rq ask for is_staff only and clean up Redis while they are shown; those of
+# jobs.admin.dashboard replace them.
 RQ_SHOW_ADMIN_LINK = False
 # A worker that does not renew its lease for this long is taken for dead, and its job is given to another one.
 JOBS_LEASE_SECONDS = env.float("JOBS_LEASE_SECONDS", default=30)
@@ -188,7 +191,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"
 # On one machine the files are served from where they lie; a site behind https collects and compresses them.
 WHITENOISE_USE_FINDERS = not SITE_URL.startswith("https://")
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or VAR_DIR / "media")
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -209,15 +212,13 @@ UPLOAD_MAX_SECONDS = env.int("UPLOAD_MAX_SECONDS", default=3600)
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=30)
 # Where a run keeps its temporary tables while it is checked: about three times the size of its file.
 ENGINE_TEMP_DIR = env.str("ENGINE_TEMP_DIR", default=tempfile.gettempdir())
+ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=200)
 # The profile that a file is checked against when its sender chose none.
 DEFAULT_PROFILE = "quebec-medical"
-ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=200)
 
 # --- Mail -------------------------------------------------------------------------------------------------
 vars().update(
-    environ.Env.email_url_config(
-        env.str("EMAIL_URL", default="") or f"filemail:///{quote(str(VAR_DIR / 'mail'))}"
-    )
+    environ.Env.email_url_config(env.str("EMAIL_URL", default=f"filemail:///{quote(str(VAR_DIR / 'mail'))}"))
 )
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Bordereau <bordereau@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
