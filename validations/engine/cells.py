@@ -4,6 +4,7 @@ This is not typing: a profile decides what a column must hold. It only tells a d
 """
 
 import re
+from functools import lru_cache
 
 KIND = re.compile(
     r"""\s*(?:
@@ -34,6 +35,7 @@ KIND = re.compile(
     re.VERBOSE,
 )
 KIND_CHARS = 400  # a longer cell is text; matching stays bounded
+REMEMBERED_CHARS = 40  # longer cells are sentences, which seldom come twice
 MOST_SPACES = 6  # no number, date or amount holds more
 TYPED = frozenset(
     {"integer", "decimal", "grouped", "money", "percent", "date", "time", "datetime", "url", "email", "code"}
@@ -46,10 +48,22 @@ def kind(cell: str) -> str:
     """The kind of a cell: empty, integer, decimal, money, date, time, ..., code, word or text."""
     if not cell:
         return "empty"
-    if len(cell) > KIND_CHARS or cell.count(" ") > MOST_SPACES:
+    if len(cell) <= REMEMBERED_CHARS:
+        return _remembered_kind(cell)
+    if len(cell) > KIND_CHARS:
+        return TEXT
+    return _kind(cell)
+
+
+def _kind(cell: str) -> str:
+    if cell.count(" ") > MOST_SPACES:
         return TEXT
     match = KIND.fullmatch(cell)
     return (match.lastgroup or TEXT) if match else TEXT
+
+
+# Each way to cut a sample into cells meets the same dates, codes and amounts again, as does the next small file.
+_remembered_kind = lru_cache(maxsize=20_000)(_kind)
 
 
 def same_kind(one: str, other: str) -> bool:

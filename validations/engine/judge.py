@@ -10,6 +10,7 @@ import duckdb
 
 from validations.engine import columns as column_matching
 from validations.engine import report, runner, schema, values
+from validations.engine.findings import Found
 from validations.engine.options import Options
 from validations.engine.profile import Profile, reference_table
 from validations.engine.reading import letter
@@ -42,10 +43,19 @@ Fraction = Callable[[float], None]
 
 
 class Judge:
-    """Everything the engine does with a table once it is read, for one profile."""
+    """Everything the engine does with a table once it is read, for one profile.
+
+    With many files in the table, the number of a row's file stands in the column behind the last one.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, labels: Sequence[str], profile: Profile, options: Options
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        labels: Sequence[str],
+        profile: Profile,
+        options: Options,
+        *,
+        has_many_files: bool = False,
     ) -> None:
         self.connection = connection
         self.labels = tuple(labels)
@@ -54,6 +64,10 @@ class Judge:
         self.matching = column_matching.match(labels, profile)
         self.indexes = {name: i for i, name in enumerate(self.matching.fields) if name is not None}
         self.columns: tuple[TypedColumn, ...] = ()
+        self.file_column = f"k{len(self.labels)}" if has_many_files else ""
+        self._column_count = len(self.labels) + has_many_files
+        # Findings that stand at no row, where the table has many files: number of the file (None: each), finding.
+        self.file_findings: list[tuple[int | None, Found]] = []
         self.worker = Worker(connection)
 
     def close(self) -> None:
@@ -73,11 +87,32 @@ class Judge:
         self._read_values(schema.guess_dates(self.connection, self.profile, self.indexes), tick)
         better = schema.better_dates(self.connection, self.columns)
         if better:
-            self._read_values({c.field.name: c.pattern for c in self.columns} | better, tick)
+            self._read_values({c.field.name: c.pattern for c in self.columns} | better[0], tick)
         schema.take_out_totals(self.connection, self.columns, len(self.labels))
-        for statement in schema.keep_odd_rows(self.columns):
-            self.worker.execute(statement, tick)
-        self._load_tables()
+        self._set_aside(tick)
+
+    def type_files(self, decided: dict[str, str]) -> frozenset[int]:
+        """Make the table `typed` of many files whose dates are written alike; the files that must be checked alone.
+
+        Those are the files with total rows, and with dates in another form than it seemed.
+        """
+        runner.prepare(self.connection)
+        self._read_values(decided, _silent)
+        alone = set(schema.better_dates(self.connection, self.columns, self.file_column))
+        schema.take_out_totals(self.connection, self.columns, len(self.labels))
+        totals = f"SELECT DISTINCT c{len(self.labels)} FROM cells WHERE row IN (SELECT row FROM total_rows)"
+        alone.update(int(file) for (file,) in self.connection.execute(totals).fetchall())
+        self._set_aside(_silent)
+        return frozenset(alone)
+
+    def check_files(self) -> Outcome:
+        """What running every check over many files came to; afterwards the findings at rows are in `findings`."""
+        self._report_header()
+        self._check_schema(_silent)
+        rules = [(rule, self._context(rule)) for rule in all_rules().values()]
+        outcome = runner.run_rules(self.worker, rules, lambda _share: None)
+        runner.settle(self.worker, self.columns, self.amount, _silent)
+        return outcome
 
     def run_rules(self, progress: Fraction, *, rows: int, last_line: int) -> report.Summary:
         """Check schema and rules; afterwards every finding is in `findings`."""
@@ -130,6 +165,12 @@ class Judge:
         self.columns = values.plan(self.profile, self.indexes, decided)
         self.worker.execute(schema.create_typed(self.profile, self.columns, self._kept_indexes()), tick)
         self.connection.execute(schema.view_typed(self.columns))
+
+    def _set_aside(self, tick: Callable[[], None]) -> None:
+        """Make the small tables that rules look things up in: odd rows, their texts, the reference tables."""
+        for statement in schema.keep_odd_rows(self.columns):
+            self.worker.execute(statement, tick)
+        self._load_tables()
 
     def _apply_severities(self) -> None:
         """Give the findings of the reading pass the severities the profile wants."""
@@ -184,24 +225,26 @@ class Judge:
             params=params,
             severity=setting.severity or (OFF if rule.is_off_by_default else rule.texts.severity),
             tables=frozenset(tables),
+            file_column=self.file_column,
         )
 
     def _check_schema(self, tick: Callable[[], None]) -> None:
+        each_file = f"{self.file_column}, " if self.file_column else ""
         checks = [
             *schema.format_failures(self.columns),
-            *schema.constraint_failures(self.columns),
-            *schema.key_failures(self.profile, self.columns),
+            *schema.constraint_failures(self.columns, each_file),
+            *schema.key_failures(self.profile, self.columns, each_file),
         ]
         if self.profile.setting("duplicate-row").severity not in (None, OFF):
-            checks.append(("duplicate-row", schema.duplicate_rows(len(self.labels))))
+            checks.append(("duplicate-row", schema.duplicate_rows(self._column_count)))
         checks.append(("total-row", schema.total_rows()))
         for code, query in checks:
             if schema.is_on(self.profile, code):
                 self.worker.execute(runner.gather(code, schema.severity_in(self.profile, code), query), tick)
-        for column, count in schema.normalized_counts(self.connection, self.columns):
-            self._add_column_finding("value-normalized", column, {"count": count})
-        for column, other in schema.ambiguous_dates(self.connection, self.columns):
-            self._add_column_finding("date-ambiguous", column, {"other": schema.shown_format(other)})
+        for file, column, count in schema.normalized_counts(self.connection, self.columns, self.file_column):
+            self._add_column_finding("value-normalized", column, {"count": count}, file)
+        for file, column, other in schema.ambiguous_dates(self.connection, self.columns, self.file_column):
+            self._add_column_finding("date-ambiguous", column, {"other": schema.shown_format(other)}, file)
 
     def _report_header(self) -> None:
         for problem in self.matching.problems:
@@ -213,20 +256,31 @@ class Judge:
         for code in outcome.broken:
             self._add_file_finding("rule-failed", None, None, {"rule": code}, None)
 
-    def _add_column_finding(self, code: str, column: TypedColumn, params: dict[str, Any]) -> None:
+    def _add_column_finding(self, code: str, column: TypedColumn, params: dict[str, Any], file: int) -> None:
         params |= {"title_en": column.field.title.en, "title_fr": column.field.title.fr}
         params |= {"form_en": column.form.en, "form_fr": column.form.fr}
-        self._add_file_finding(code, column.index, None, params, None)
+        self._add_file_finding(code, column.index, None, params, None, file)
 
     def _add_file_finding(
-        self, code: str, index: int | None, value: str | None, params: dict[str, Any], suggestion: str | None
+        self,
+        code: str,
+        index: int | None,
+        value: str | None,
+        params: dict[str, Any],
+        suggestion: str | None,
+        file: int | None = None,
     ) -> None:
         if not schema.is_on(self.profile, code):
             return
         cut = None if value is None else value[: runner.MAX_VALUE_CHARS]
+        severity, told = schema.severity_in(self.profile, code), schema.as_json(params)
+        if self.file_column:
+            found = (code, severity, None, None, index, cut or "", told, suggestion)
+            self.file_findings.append((file, found))
+            return
         self.connection.execute(
             "INSERT INTO findings VALUES (?, ?, NULL, NULL, ?, ?, ?, ?, NULL)",
-            [code, schema.severity_in(self.profile, code), index, cut, schema.as_json(params), suggestion],
+            [code, severity, index, cut, told, suggestion],
         )
 
     def _record_value(self, name: str, column: TypedColumn | None) -> str:
@@ -241,7 +295,7 @@ class Judge:
     def _kept_indexes(self) -> list[int]:
         """The columns that have no place of their own in a record."""
         placed = {c.index for c in self.columns if c.field.column in RECORD_COLUMNS}
-        return [index for index in range(len(self.labels)) if index not in placed]
+        return [index for index in range(self._column_count) if index not in placed]
 
     def _extra(self) -> str:
         """The SQL of the JSON object that keeps unplaced columns and the text of cells that could not be read."""
@@ -258,3 +312,7 @@ class Judge:
             f.name for f in self.profile.fields
         }
         return label if label and label not in taken else f"{label} ({letter(index)})".strip()
+
+
+def _silent() -> None:
+    """Progress nobody asked for."""

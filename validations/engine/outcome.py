@@ -4,13 +4,15 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from validations.engine import texts
+from validations.engine import batch, texts
+from validations.engine.batch import SmallFile
 from validations.engine.check import FINDING_COLUMNS, Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
@@ -78,6 +80,79 @@ def examine(path: Path, profile: Profile | None, options: Options, wanted: Wante
     return Outcome(path, reading, None, time.perf_counter() - started, by_code, items)
 
 
+def examine_all(
+    files: Iterable[tuple[Path, Wanted]], profile: Profile | None, options: Options
+) -> Iterator[Outcome]:
+    """The outcome for each file in the order given, small ones checked together."""
+    waiting: list[_Small | Outcome] = []
+    rows = 0
+    for path, wanted in files:
+        if profile is None or not _is_small(path):
+            yield from _judged(waiting, profile, options)
+            waiting, rows = [], 0
+            yield examine(path, profile, options, wanted)
+            continue
+        read = _read_small(path, options, wanted)
+        waiting.append(read)
+        rows += len(read.file.rows) if isinstance(read, _Small) else 0
+        if rows >= batch.MAX_ROWS or len(waiting) >= batch.MAX_FILES:
+            yield from _judged(waiting, profile, options)
+            waiting, rows = [], 0
+    yield from _judged(waiting, profile, options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Small:
+    """A small file that waits for the others of its batch."""
+
+    path: Path
+    wanted: Wanted
+    file: SmallFile
+    seconds: float
+
+
+def _is_small(path: Path) -> bool:
+    try:
+        return path.stat().st_size <= batch.MAX_FILE_BYTES
+    except OSError:
+        return False
+
+
+def _read_small(path: Path, options: Options, wanted: Wanted) -> _Small | Outcome:
+    started = time.perf_counter()
+    try:
+        file = batch.read(path, options, wanted.cleaned)
+    except UnreadableFileError as error:
+        return Outcome(path, None, error.sentence(wanted.language), time.perf_counter() - started, {}, [])
+    return _Small(path, wanted, file, time.perf_counter() - started)
+
+
+def _judged(
+    waiting: Sequence[_Small | Outcome], profile: Profile | None, options: Options
+) -> Iterator[Outcome]:
+    """The outcomes of a batch; the seconds its files took together are shared out evenly."""
+    small = [entry for entry in waiting if isinstance(entry, _Small)]
+    if profile is None or not small:
+        yield from (entry for entry in waiting if isinstance(entry, Outcome))
+        return
+    started = time.perf_counter()
+    results = iter(batch.check([entry.file for entry in small], profile, options))
+    share = (time.perf_counter() - started) / len(small)
+    for entry in waiting:
+        if isinstance(entry, Outcome):
+            yield entry
+            continue
+        findings = next(results)
+        if findings is None:
+            yield examine(entry.path, profile, options, entry.wanted)
+            continue
+        by_code = dict(sorted(Counter(finding[0] for finding in findings).items()))
+        shown = (dict(zip(batch.COLUMNS, finding, strict=True)) for finding in findings)
+        reading, language = entry.file.reading, entry.wanted.language
+        items = [_item(row, reading, language) for row in islice(shown, entry.wanted.limit or None)]
+        yield Outcome(entry.path, reading, None, entry.seconds + share, by_code, items)
+
+
 def _check(
     path: Path, profile: Profile | None, options: Options, wanted: Wanted
 ) -> tuple[Reading, dict[str, int], list[dict[str, Any]]]:
@@ -86,24 +161,26 @@ def _check(
         summary = check.run_rules()
         if wanted.cleaned is not None:
             check.write_cleaned(wanted.cleaned)
-        by_code = {entry.code: entry.count for entry in sorted(summary.by_code, key=lambda entry: entry.code)}
+        by_code = Counter[str]()
+        for entry in sorted(summary.by_code, key=lambda entry: entry.code):  # one entry a code and severity
+            by_code[entry.code] += entry.count
         rows = (
             dict(zip(FINDING_COLUMNS, row, strict=True)) for batch in check.finding_batches() for row in batch
         )
         items = [_item(row, reading, wanted.language) for row in islice(rows, wanted.limit or None)]
-        return reading, by_code, items
+        return reading, dict(by_code), items
 
 
 def _item(row: Mapping[str, Any], reading: Reading, language: str) -> dict[str, Any]:
     told = json.loads(row["params"]) if row["params"] else {}
-    told = {"line": row["line"], "row": row["row"], "value": row["value"], **told}
+    told = {"line": row["line"], "row": row["row"], "value": row["value"] or "", **told}
     return {
         "code": row["code"],
         "severity": row["severity"],
         "line": row["line"],
         "row": row["row"],
         "column": _column_name(reading, row["column_index"]),
-        "value": row["value"],
+        "value": row["value"] or "",
         "message": texts.message(row["code"], told, language),
     }
 

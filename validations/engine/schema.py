@@ -102,9 +102,14 @@ def guess_dates(
     return decided
 
 
-def better_dates(connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...]) -> dict[str, str]:
-    """The date columns most of whose cells are written in another format than they were read in, with that format."""
-    better = {}
+def better_dates(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...], file_column: str = ""
+) -> dict[int, dict[str, str]]:
+    """The date columns most of whose cells are written in another format than they were read in, with that format.
+
+    Shape: by file; a lone file has the number 0.
+    """
+    better: dict[int, dict[str, str]] = {}
     for column in columns:
         others = [pattern for pattern in column.field.formats if pattern != column.pattern]
         if column.index is None or not others:
@@ -114,29 +119,28 @@ def better_dates(connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColu
             f"count(*) FILTER (regexp_full_match({raw}, {literal(DATE_FORMATS[pattern][0])}))"
             for pattern in others
         )
-        read, *unread = _one(connection, f"SELECT count({column.field.column}), {counts} FROM typed")
-        most = max(range(len(others)), key=lambda position: unread[position])
-        if unread[most] > read:
-            better[column.field.name] = others[most]
+        selected = f"count({column.field.column}), {counts}"
+        for file, (read, *unread) in _by_file(connection, selected, "typed", file_column).items():
+            most = max(zip(unread, range(0, -len(others), -1), strict=True))
+            if most[0] > read:
+                better.setdefault(file, {})[column.field.name] = others[-most[1]]
     return better
 
 
 def ambiguous_dates(
-    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...]
-) -> Iterator[tuple[TypedColumn, str]]:
-    """The date columns in which day and month could be swapped without notice, with the other format."""
+    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...], file_column: str = ""
+) -> Iterator[tuple[int, TypedColumn, str]]:
+    """File and date column in which day and month could be swapped without notice, with the other format."""
     swaps = {"%d/%m/%Y": "%m/%d/%Y", "%m/%d/%Y": "%d/%m/%Y"}
     for column in columns:
         other = swaps.get(column.pattern)
         if other is None or column.index is None:
             continue
         name = column.field.column
-        told, different = _one(
-            connection,
-            f"SELECT count(*) FILTER (day({name}) > 12), count(*) FILTER (day({name}) <> month({name})) FROM typed",
-        )
-        if different and not told:
-            yield column, other
+        selected = f"count(*) FILTER (day({name}) > 12), count(*) FILTER (day({name}) <> month({name}))"
+        for file, (told, different) in _by_file(connection, selected, "typed", file_column).items():
+            if different and not told:
+                yield file, column, other
 
 
 def create_typed(profile: Profile, columns: tuple[TypedColumn, ...], kept: Sequence[int]) -> str:
@@ -285,7 +289,7 @@ def format_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str
         )
 
 
-def constraint_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str]]:
+def constraint_failures(columns: tuple[TypedColumn, ...], each_file: str = "") -> Iterator[tuple[str, str]]:
     """Code and query for values that break a constraint of the schema."""
     for column in columns:
         if column.index is None:
@@ -297,15 +301,20 @@ def constraint_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str,
             }
             yield "constraint-error", _select(column, condition, params)
         if column.field.constraints.unique:
-            yield "unique-error", _repeats(column.field.name, (column.field.column,))
+            yield "unique-error", _repeats(column.field.name, (column.field.column,), each_file)
 
 
-def key_failures(profile: Profile, columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str]]:
+def key_failures(
+    profile: Profile, columns: tuple[TypedColumn, ...], each_file: str = ""
+) -> Iterator[tuple[str, str]]:
     """Code and query for rows whose primary key is empty or taken."""
     by_name = {column.field.name: column for column in columns}
     key = [by_name[name] for name in profile.primary_key]
     if key and all(column.index is not None for column in key):
-        yield "primary-key", _repeats(key[0].field.name, tuple(column.field.column for column in key))
+        yield (
+            "primary-key",
+            _repeats(key[0].field.name, tuple(column.field.column for column in key), each_file),
+        )
 
 
 def duplicate_rows(column_count: int) -> str:
@@ -320,19 +329,20 @@ def duplicate_rows(column_count: int) -> str:
 
 
 def normalized_counts(
-    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...]
-) -> Iterator[tuple[TypedColumn, int]]:
-    """The columns in which some values were read from another than the plain form, with how many.
+    connection: duckdb.DuckDBPyConnection, columns: tuple[TypedColumn, ...], file_column: str = ""
+) -> Iterator[tuple[int, TypedColumn, int]]:
+    """File and column in which some values were read from another than the plain form, with how many.
 
     A form that a rule of its own reports (a point in an amount) is not counted here.
     """
     present = [column for column in columns if column.index is not None]
     if not present:
         return
-    counts = _one(connection, f"SELECT {', '.join(map(_count_changed, present))} FROM odd_rows")
-    for column, count in zip(present, counts, strict=True):
-        if count:
-            yield column, count
+    selected = ", ".join(map(_count_changed, present))
+    for file, counts in _by_file(connection, selected, "odd_rows", file_column).items():
+        for column, count in zip(present, counts, strict=True):
+            if count:
+                yield file, column, count
 
 
 def severity_in(profile: Profile, code: str) -> str:
@@ -365,6 +375,16 @@ def as_json(params: Mapping[str, object]) -> str:
     return json.dumps(params, ensure_ascii=False, default=str)
 
 
+def _by_file(
+    connection: duckdb.DuckDBPyConnection, selected: str, source: str, file_column: str
+) -> dict[int, tuple[int, ...]]:
+    """Some counts for each file of a table; a lone file has the number 0."""
+    if not file_column:
+        return {0: _one(connection, f"SELECT {selected} FROM {source}")}
+    rows = connection.execute(f"SELECT {file_column}, {selected} FROM {source} GROUP BY 1").fetchall()
+    return {int(file): tuple(counts) for file, *counts in rows}
+
+
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
     row = connection.execute(query).fetchone()
     return tuple(row or ())
@@ -386,9 +406,9 @@ def _select(
     return f"SELECT {selected} FROM {table} WHERE {condition}"
 
 
-def _repeats(field_name: str, columns: tuple[str, ...]) -> str:
+def _repeats(field_name: str, columns: tuple[str, ...], each_file: str) -> str:
     """The query for second and later rows with the same values, each naming the first."""
-    key = ", ".join(columns)
+    key = each_file + ", ".join(columns)
     given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
     selected = hits(field_name, other_row="first_row")
     return (

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from validations.engine.reading import Parsed
+from validations.engine.records import Dialect
 
 DATABASE_FILE = "check.duckdb"
 
@@ -47,11 +48,26 @@ def connect(folder: Path, memory_limit_mb: int, threads: int) -> duckdb.DuckDBPy
 
 def load(connection: duckdb.DuckDBPyConnection, parsed: Parsed) -> None:
     """Make `cells`, `lines` and `findings` of a file that was read."""
-    connection.execute(f"CREATE VIEW cells AS SELECT row_number() OVER () AS row, * FROM {_source(parsed)}")
-    connection.execute("CREATE TABLE lines (first_row BIGINT, first_line BIGINT)")
-    _insert_breaks(connection, parsed)
-    connection.execute(FINDINGS_TABLE)
+    breaks = parsed.table_path.with_name("breaks.csv")
+    breaks.write_text("".join(f"{row},{line}\n" for row, line in parsed.breaks), encoding="ascii")
+    source = _source(parsed.table_path, parsed.table_dialect, parsed.null, parsed.width)
+    _make_tables(connection, source, breaks)
     _insert_findings(connection, parsed)
+
+
+def load_files(connection: duckdb.DuckDBPyConnection, cells: Path, breaks: Path, width: int) -> None:
+    """Make `cells`, `lines` and an empty `findings` of files put into one: RFC 4180, a missing cell unquoted."""
+    _make_tables(connection, _source(cells, Dialect(","), "", width), breaks)
+
+
+def _make_tables(connection: duckdb.DuckDBPyConnection, source: str, breaks: Path) -> None:
+    connection.execute(f"CREATE VIEW cells AS SELECT row_number() OVER () AS row, * FROM {source}")
+    connection.execute("CREATE TABLE lines (first_row BIGINT, first_line BIGINT)")
+    connection.execute(
+        f"INSERT INTO lines SELECT * FROM read_csv({_quoted(str(breaks))}, auto_detect=false, header=false, delim=',', "
+        "columns={'first_row': 'BIGINT', 'first_line': 'BIGINT'})"
+    )
+    connection.execute(FINDINGS_TABLE)
 
 
 def materialize(connection: duckdb.DuckDBPyConnection) -> None:
@@ -60,14 +76,13 @@ def materialize(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TEMP TABLE cells AS SELECT * FROM cells_on_disk")
 
 
-def _source(parsed: Parsed) -> str:
+def _source(path: Path, dialect: Dialect, null: str, width: int) -> str:
     """The call that reads the clean table, with nothing left to guess."""
-    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(parsed.width))
-    dialect = parsed.table_dialect
+    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(width))
     return (
-        f"read_csv({_quoted(str(parsed.table_path))}, auto_detect=false, header=false, columns={{{columns}}}, "
+        f"read_csv({_quoted(str(path))}, auto_detect=false, header=false, columns={{{columns}}}, "
         f"delim={_quoted(dialect.delimiter)}, quote={_quoted(dialect.quotechar)}, "
-        f"escape={_quoted(dialect.quotechar)}, new_line='\\n', nullstr={_quoted(parsed.null)}, "
+        f"escape={_quoted(dialect.quotechar)}, new_line='\\n', nullstr={_quoted(null)}, "
         f"allow_quoted_nulls=false, strict_mode=true, max_line_size={MAX_RECORD_BYTES}, buffer_size={MAX_RECORD_BYTES})"
     )
 
@@ -75,15 +90,6 @@ def _source(parsed: Parsed) -> str:
 # a line at its limit with every mark doubled, and a quoted cell at its limit; also the size of DuckDB's read buffer,
 # which is otherwise 32 times as large
 MAX_RECORD_BYTES = 10 * 1024 * 1024
-
-
-def _insert_breaks(connection: duckdb.DuckDBPyConnection, parsed: Parsed) -> None:
-    path = parsed.table_path.with_name("breaks.csv")
-    path.write_text("".join(f"{row},{line}\n" for row, line in parsed.breaks), encoding="ascii")
-    connection.execute(
-        f"INSERT INTO lines SELECT * FROM read_csv({_quoted(str(path))}, auto_detect=false, header=false, delim=',', "
-        "columns={'first_row': 'BIGINT', 'first_line': 'BIGINT'})"
-    )
 
 
 def _insert_findings(connection: duckdb.DuckDBPyConnection, parsed: Parsed) -> None:

@@ -89,6 +89,15 @@ class Context:
     severity: str = ERROR
     tables: frozenset[str] = frozenset()
     earlier: str | None = None
+    file_column: str = ""
+
+    @property
+    def each_file(self) -> str:
+        """What stands before the columns of every group of rows, so that no group spans two files.
+
+        Empty when `typed` holds one file; then it costs nothing.
+        """
+        return f"{self.file_column}, " if self.file_column else ""
 
     def has(self, name: str) -> bool:
         """Whether the file has a column for this field."""

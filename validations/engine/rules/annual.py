@@ -60,12 +60,12 @@ class Annual(Rule):
         }
         severity = f"CASE WHEN paid = 0 THEN {context.text('unpaid_severity')} END"
         return (
-            "WITH acts AS (SELECT row, patient_key, year(service_date) AS year, "
+            f"WITH acts AS (SELECT {context.each_file}row, patient_key, year(service_date) AS year, "
             f"{unit} AS unit, coalesce(amount_paid_cents, 0) > 0 AS is_paid FROM {context.rows} WHERE code IN ({own}) "
             f'OR code IN (SELECT code FROM ref_codes WHERE "group" = {literal("annual")})), '
             "counted AS (SELECT *, count(*) FILTER (is_paid) OVER w AS paid, min(row) OVER w AS first_row, "
             "min(row) FILTER (is_paid) OVER w AS first_paid FROM acts WINDOW w AS (PARTITION BY "
-            "patient_key, year, unit)) "
+            f"{context.each_file}patient_key, year, unit)) "
             f"SELECT {hits('code', params=params, other_row='coalesce(first_paid, first_row)', severity=severity)} "
             "FROM counted WHERE row <> coalesce(first_paid, first_row)"
         )

@@ -78,7 +78,7 @@ class DailyFeeEligible(Rule):
             "case": "CASE WHEN NOT is_office THEN 'place' END",
         }
         fees = (
-            f"SELECT row, provider_key, service_date, code, starts_with(place, "
+            f"SELECT {context.each_file}row, provider_key, service_date, code, starts_with(place, "
             f"{context.text('place_prefix')}) AS is_office, "
             f"{need('registered')} AS need_registered, {need('walk_in')} AS need_walk_in FROM {context.rows} "
             f"WHERE code IN ({small}, {large})"
@@ -86,7 +86,7 @@ class DailyFeeEligible(Rule):
         return (
             f"WITH fees AS MATERIALIZED ({fees}), {_patients(context)} SELECT {hits('code', params=params)} FROM ("
             "SELECT fees.*, coalesce(registered, 0) AS registered, coalesce(walk_in, 0) AS walk_in "
-            "FROM fees LEFT JOIN days USING (provider_key, service_date)) "
+            f"FROM fees LEFT JOIN days USING ({context.each_file}provider_key, service_date)) "
             "WHERE NOT is_office OR (registered < need_registered AND walk_in < need_walk_in)"
         )
 
@@ -94,16 +94,17 @@ class DailyFeeEligible(Rule):
 def _patients(context: Context) -> str:
     """The common tables that count, per day with a fee, the registered and the walk-in patients."""
     walk_in = f"[{', '.join(literal(code) for code in context.params['walk_in_contexts'])}]::VARCHAR[]"
+    day = f"{context.each_file}provider_key, service_date"
     return (
         f"contexts AS MATERIALIZED (SELECT context, list_has_any({elements('context')}, {walk_in}) AS is_walk_in "
         "FROM (SELECT DISTINCT context FROM typed WHERE context IS NOT NULL)), "
-        "visits AS (SELECT provider_key, service_date, patient_key, bool_or(coalesce(is_walk_in, false)) AS is_walk_in "
+        f"visits AS (SELECT {day}, patient_key, bool_or(coalesce(is_walk_in, false)) AS is_walk_in "
         f"FROM {context.rows} LEFT JOIN contexts USING (context) "
         "WHERE code IN (SELECT code FROM ref_codes WHERE \"group\" = 'visit') "
         f"AND coalesce(nullif(amount_paid_cents, 0), amount_cents) > 0 AND starts_with(place, "
         f"{context.text('place_prefix')}) "
-        "AND (provider_key, service_date) IN (SELECT (provider_key, service_date) FROM fees) "
-        "GROUP BY provider_key, service_date, patient_key), "
-        "days AS (SELECT provider_key, service_date, count(*) FILTER (NOT is_walk_in) AS registered, "
-        "count(*) FILTER (is_walk_in) AS walk_in FROM visits GROUP BY provider_key, service_date)"
+        f"AND ({day}) IN (SELECT ({day}) FROM fees) "
+        f"GROUP BY {day}, patient_key), "
+        f"days AS (SELECT {day}, count(*) FILTER (NOT is_walk_in) AS registered, "
+        f"count(*) FILTER (is_walk_in) AS walk_in FROM visits GROUP BY {day})"
     )

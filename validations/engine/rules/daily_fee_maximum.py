@@ -39,5 +39,6 @@ class DailyFeeMaximum(Rule):
         return (
             f"SELECT {hits('amount', params=params, rows='rows')} FROM (SELECT service_date, max(row) AS row, "
             f"list(row ORDER BY row) AS rows, sum(amount_cents) AS total FROM {context.rows} "
-            f"WHERE code IN ({context.codes('codes')}) GROUP BY provider_key, service_date) WHERE total > {maximum}"
+            f"WHERE code IN ({context.codes('codes')}) GROUP BY {context.each_file}provider_key, service_date) "
+            f"WHERE total > {maximum}"
         )

@@ -32,9 +32,10 @@ class DuplicateLine(Rule):
 
     def sql(self, context: Context) -> str:
         """Second and later rows of each key; equal hashes first, so that few rows are sorted."""
+        key = f"{context.each_file}{_KEY}"
         return (
             "WITH repeated AS (SELECT h FROM (SELECT hash("
-            f"{_KEY}) AS h FROM {context.rows}) GROUP BY h HAVING count(*) > 1) "
-            f"SELECT {hits('record_id', other_row='first_row')} FROM (SELECT row, min(row) OVER (PARTITION BY {_KEY}) "
-            f"AS first_row FROM {context.rows} WHERE hash({_KEY}) IN (SELECT h FROM repeated)) WHERE row > first_row"
+            f"{key}) AS h FROM {context.rows}) GROUP BY h HAVING count(*) > 1) "
+            f"SELECT {hits('record_id', other_row='first_row')} FROM (SELECT row, min(row) OVER (PARTITION BY {key}) "
+            f"AS first_row FROM {context.rows} WHERE hash({key}) IN (SELECT h FROM repeated)) WHERE row > first_row"
         )

@@ -71,16 +71,17 @@ class InterventionMaximum(Rule):
         minutes = f"CASE WHEN code = {first} THEN {period} ELSE coalesce(units, 1) END"
         exempt = f"[{', '.join(literal(code) for code in context.params['exempt_contexts'])}]::VARCHAR[]"
         day = {"day": "service_date::VARCHAR", "minutes": "minutes", "maximum": maximum}
+        same_file = f" AND b.{context.file_column} = a.{context.file_column}" if context.file_column else ""
         alone = {"case": "'alone'", "first": first, "further": further}
         return (
-            "WITH acts AS MATERIALIZED (SELECT row, provider_key, patient_key, service_date, code, "
+            f"WITH acts AS MATERIALIZED (SELECT {context.each_file}row, provider_key, patient_key, service_date, code, "
             f"{minutes} AS minutes, coalesce(list_has_any({elements('context')}, {exempt}), false) AS is_exempt "
             f"FROM {context.rows} WHERE code IN ({first}, {further})) "
             f"SELECT {hits('code', params=day, rows='rows')} FROM (SELECT service_date, max(row) AS row, "
             "list(row ORDER BY row) AS rows, sum(minutes) AS minutes FROM acts WHERE NOT is_exempt "
-            f"GROUP BY provider_key, service_date) WHERE minutes > {maximum} UNION ALL "
+            f"GROUP BY {context.each_file}provider_key, service_date) WHERE minutes > {maximum} UNION ALL "
             f"SELECT {hits('code', params=alone)} FROM acts a WHERE code = {further} AND NOT EXISTS "
             f"(SELECT 1 FROM acts b "
             f"WHERE b.code = {first} AND b.provider_key = a.provider_key AND b.patient_key = a.patient_key "
-            "AND b.service_date = a.service_date)"
+            f"AND b.service_date = a.service_date{same_file})"
         )

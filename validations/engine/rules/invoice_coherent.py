@@ -42,6 +42,7 @@ class InvoiceCoherent(Rule):
         params = {"what_en": english, "what_fr": french}
         selected = hits("", row="found", params=params, rows="rows", field_sql="field")
         mark = "hash(service_date, provider_key, patient_key)"
+        invoice = f"{context.each_file}invoice_number"
         firsts = ", ".join(
             f"first_value({column}) OVER w AS first_{name}"
             for name, column in (
@@ -51,14 +52,14 @@ class InvoiceCoherent(Rule):
             )
         )
         return (
-            f"WITH mixed AS (SELECT invoice_number FROM {context.rows} GROUP BY invoice_number "
-            f"HAVING min({mark}) <> max({mark})), opened AS (SELECT row, invoice_number, service_date "
+            f"WITH mixed AS (SELECT {invoice} FROM {context.rows} GROUP BY {invoice} "
+            f"HAVING min({mark}) <> max({mark})), opened AS (SELECT row, {invoice}, service_date "
             f"<> first_date AS d, "
-            "provider_key <> first_provider AS p, patient_key <> first_patient AS n FROM (SELECT row, invoice_number, "
+            f"provider_key <> first_provider AS p, patient_key <> first_patient AS n FROM (SELECT row, {invoice}, "
             f"service_date, provider_key, patient_key, {firsts} FROM {context.rows} "
-            "WHERE invoice_number IN (SELECT invoice_number FROM mixed) "
-            "WINDOW w AS (PARTITION BY invoice_number ORDER BY row))), judged AS (SELECT min(row) FILTER (d OR p OR n) "
+            f"WHERE ({invoice}) IN (SELECT ({invoice}) FROM mixed) "
+            f"WINDOW w AS (PARTITION BY {invoice} ORDER BY row))), judged AS (SELECT min(row) FILTER (d OR p OR n) "
             "AS found, list(row ORDER BY row) AS rows, CASE WHEN bool_or(d) THEN 'service_date' WHEN bool_or(p) "
-            "THEN 'provider' ELSE 'patient' END AS field FROM opened GROUP BY invoice_number) "
+            f"THEN 'provider' ELSE 'patient' END AS field FROM opened GROUP BY {invoice}) "
             f"SELECT {selected} FROM judged WHERE found IS NOT NULL"
         )

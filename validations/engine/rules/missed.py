@@ -86,8 +86,9 @@ def _without_supplement(context: Context) -> str:
     return (
         f"SELECT {hits('patient', params=params, amount_cents=cents)} FROM (SELECT min(row) FILTER (is_visit) AS row, "
         "year(service_date) AS year, bool_or(is_walk_in) AS is_walk_in, bool_or(is_supplement) AS has_supplement "
-        "FROM (SELECT row, patient_key, service_date, coalesce(is_walk_in, false) AS is_walk_in, "
+        f"FROM (SELECT {context.each_file}row, patient_key, service_date, coalesce(is_walk_in, false) AS is_walk_in, "
         f"code = {other} AS is_supplement, code IN (SELECT code FROM visit_codes) AS is_visit "
-        f"FROM {context.rows} LEFT JOIN contexts USING (context)) GROUP BY patient_key, year(service_date)) "
+        f"FROM {context.rows} LEFT JOIN contexts USING (context)) "
+        f"GROUP BY {context.each_file}patient_key, year(service_date)) "
         f"WHERE row IS NOT NULL AND NOT is_walk_in AND NOT has_supplement AND {cents} IS NOT NULL"
     )

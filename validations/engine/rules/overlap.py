@@ -39,7 +39,8 @@ class Overlap(Rule):
         visit = "{'end_time': end_time, 'patient': patient_key, 'row': row}"
         before = "ORDER BY start_time, row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
         return (
-            "WITH visits AS MATERIALIZED (SELECT hash(provider_key, service_date) AS day, patient_key, start_time, "
+            f"WITH visits AS MATERIALIZED (SELECT hash({context.each_file}provider_key, service_date) AS day, "
+            "patient_key, start_time, "
             f"end_time, min(row) AS row FROM {context.rows} WHERE start_time > TIME '00:00' AND end_time > start_time "
             "GROUP BY day, patient_key, start_time, end_time), crowded AS (SELECT DISTINCT day FROM (SELECT day, "
             f"start_time, max(end_time) OVER (PARTITION BY day {before}) AS latest_end FROM visits) "

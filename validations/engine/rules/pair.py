@@ -42,8 +42,8 @@ class Pair(Rule):
         selected = hits("code", row="b_row", params={"first": "first", "second": "second"}, other_row="a_row")
         first_contexts, second_contexts = (f"coalesce({elements(f'{side}_context')}, [])" for side in "ab")
         return (
-            "WITH acts AS MATERIALIZED (SELECT row, code, hash(patient_key, provider_key, service_date) AS visit, "
-            f"context FROM {context.rows} "
+            f"WITH acts AS MATERIALIZED (SELECT row, code, "
+            f"hash({context.each_file}patient_key, provider_key, service_date) AS visit, context FROM {context.rows} "
             "WHERE code IN (SELECT first FROM ref_pairs UNION SELECT second FROM ref_pairs)), "
             "met AS (SELECT a.row AS a_row, b.row AS b_row, p.first, p.second, p.override, a.context AS a_context, "
             "b.context AS b_context FROM ref_pairs p JOIN acts a ON a.code = p.first JOIN acts b ON b.code = p.second "

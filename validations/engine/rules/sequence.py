@@ -36,6 +36,7 @@ class Sequence(Rule):
 
     def sql(self, context: Context) -> str:
         """The first row of each stretch whose step is not 1."""
+        partition = f"PARTITION BY {context.file_column} " if context.file_column else ""
         params = {
             "previous": "previous",
             "found": "row_no",
@@ -44,7 +45,8 @@ class Sequence(Rule):
         }
         return (
             f"SELECT {hits('row_no', params=params)} FROM (SELECT row, row_no, lag(row_no) OVER w AS previous, "
-            f"lag(row_no, 2) OVER w AS before FROM {context.rows} WHERE row_no IS NOT NULL WINDOW w AS (ORDER BY row)) "
+            f"lag(row_no, 2) OVER w AS before FROM {context.rows} WHERE row_no IS NOT NULL "
+            f"WINDOW w AS ({partition}ORDER BY row)) "
             "WHERE (previous IS NULL AND row_no <> 1) OR (row_no - previous <> 1 "
             "AND (before IS NULL OR row_no - previous <> previous - before))"
         )

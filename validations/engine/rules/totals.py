@@ -54,13 +54,19 @@ def _total_rows() -> str:
 
 
 def _total_column(context: Context) -> str:
+    several = "max(grand_total_cents) <> min(grand_total_cents)"
+    varies = f"(SELECT {several} FROM typed)"
+    if context.file_column:
+        varies = (
+            f"{context.file_column} IN (SELECT {context.file_column} FROM typed GROUP BY 1 HAVING {several})"
+        )
     selected = hits(
         "grand_total", params={"given": "given", "sum": "total"}, suggestion=decimal_text("total")
     )
     return (
         f"SELECT {selected} FROM (SELECT min(row) FILTER (grand_total_cents IS NOT NULL) AS row, "
         "max(grand_total_cents) AS given, sum(amount_cents)::BIGINT AS total, max(grand_total_cents) "
-        "<> min(grand_total_cents) AS is_mixed FROM (SELECT row, grand_total_cents, amount_cents, CASE WHEN (SELECT "
-        "max(grand_total_cents) <> min(grand_total_cents) FROM typed) THEN invoice_number END AS unit "
-        f"FROM {context.rows}) GROUP BY unit) WHERE given <> total OR is_mixed"
+        f"<> min(grand_total_cents) AS is_mixed FROM (SELECT {context.each_file}row, grand_total_cents, amount_cents, "
+        f"CASE WHEN {varies} THEN invoice_number END AS unit FROM {context.rows}) GROUP BY {context.each_file}unit) "
+        "WHERE given <> total OR is_mixed"
     )

@@ -35,6 +35,7 @@ class UnitsMaximum(Rule):
             "WHERE max_units <> '') "
             f"SELECT {hits('units', params=params, rows='rows')} FROM (SELECT code, any_value(maximum) AS maximum, "
             "max(row) AS row, list(row ORDER BY row) AS rows, sum(coalesce(units, 1)) AS units "
-            f"FROM {context.rows} JOIN bounded USING (code) GROUP BY code, patient_key, service_date) "
-            f"WHERE units > maximum"
+            f"FROM {context.rows} JOIN bounded USING (code) "
+            f"GROUP BY {context.each_file}code, patient_key, service_date) "
+            "WHERE units > maximum"
         )

@@ -61,11 +61,10 @@ class Command(BaseCommand):
         if out is not None and (many or out.is_dir()):
             out.mkdir(parents=True, exist_ok=True)
         status = 0
-        for path in paths:
-            cleaned = out / f"{path.name}_converted.csv" if out is not None and out.is_dir() else out
-            wanted = Wanted(options["limit"], options["language"], cleaned)
-            result = outcome.examine(path, profile, how, wanted)
-            self._report(result, options["format"], options["language"])
+        limit, language = options["limit"], options["language"]
+        files = ((path, Wanted(limit, language, _cleaned(out, path))) for path in paths)
+        for result in outcome.examine_all(files, profile, how):
+            self._report(result, options["format"], language)
             status = max(status, result.status)
         if status:
             sys.exit(status)
@@ -75,6 +74,11 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(result.document(), ensure_ascii=False))
         else:
             self.stdout.write("\n".join(_lines(result, language)))
+
+
+def _cleaned(out: Path | None, path: Path) -> Path | None:
+    """Where the cleaned table of a file goes."""
+    return out / f"{path.name}_converted.csv" if out is not None and out.is_dir() else out
 
 
 def _count(text: str) -> int:
