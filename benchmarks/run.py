@@ -37,6 +37,7 @@ def main() -> None:
 
 
 def _whole_run(folder: Path, rows: int) -> tuple[float, int, int]:
+    from django.conf import settings
     from django.core.files import File
     from django.core.files.uploadedfile import UploadedFile
     from django.core.management import call_command
@@ -46,6 +47,7 @@ def _whole_run(folder: Path, rows: int) -> tuple[float, int, int]:
     from validations import services
     from validations.engine.sample import write_sample
     from validations.models import ValidationRun
+    from validations.querysets import profiles_for
 
     call_command("migrate", verbosity=0)
     organization = Organization.objects.create(name="Bench", slug="bench")
@@ -54,9 +56,8 @@ def _whole_run(folder: Path, rows: int) -> tuple[float, int, int]:
     write_sample(source, rows, 0.01, SEED, today=date.today(), layout="compact")  # noqa: DTZ011 -- this machine's day
     with source.open("rb") as stream:
         upload = UploadedFile(File(stream), name="source.csv", size=source.stat().st_size)
-        run, _ = services.create_run(
-            organization=organization, user=user, upload=upload, profile=services.default_profile()
-        )
+        profile = profiles_for(organization).get(name=settings.DEFAULT_PROFILE)
+        run, _ = services.create_run(organization=organization, user=user, upload=upload, profile=profile)
     # No Redis is needed to measure the run itself: the job is released as the dispatcher would.
     upkeep.release_held()
     began = time.perf_counter()

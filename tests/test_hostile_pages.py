@@ -80,7 +80,7 @@ def hostile_run(organization: Organization, by: User, text: str) -> ValidationRu
     # Django's own class would clean it at once, which a browser does not.
     vars(upload)["_name"] = f"{text}.csv"
     run, _new = services.create_run(
-        organization=organization, user=by, upload=upload, profile=services.default_profile()
+        organization=organization, user=by, upload=upload, profile=factories.profile()
     )
     drain(raising=False)
     run.refresh_from_db()

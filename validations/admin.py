@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -31,7 +31,6 @@ from jobs.admin.base import (
 from jobs.errors import IllegalTransitionError
 from organizations.models import Membership
 from validations import failures, services, steps
-from validations.engine import texts
 from validations.engine.profile import Profile as EngineProfile
 from validations.engine.profile import ProfileError
 from validations.intake import UploadRefusedError
@@ -45,6 +44,8 @@ from validations.models import (
     ValidationRun,
     Verdict,
 )
+from validations.sentences import message_of, reader_language, title_of
+from validations.templatetags.bordereau import money
 
 # Who may see values of patients: the right to see billing records.
 PATIENT_DATA = "validations.view_billingrecord"
@@ -267,12 +268,12 @@ def _delete(run: ValidationRun, request: HttpRequest) -> bool:
 
 def results_of(run: ValidationRun) -> dict[str, Any]:
     """What was found, by rule, and the run's log; no cell value is in it."""
-    language = get_language() or "en"
+    language = reader_language()
     findings = reverse("admin:validations_finding_changelist")
     rows = [
         {
             **row,
-            "title": _title(row["code"], language),
+            "title": title_of(row["code"], language),
             "badge": badge(Severity(row["severity"]).label, SEVERITY_KINDS[row["severity"]]),
             "url": f"{findings}?result__id__exact={run.result_id}&code={row['code']}",
         }
@@ -280,7 +281,6 @@ def results_of(run: ValidationRun) -> dict[str, Any]:
     ]
     return {
         "by_code": rows,
-        "most": max((row["count"] for row in rows), default=0),
         "log": [{"at": entry.at, "text": steps.sentence(entry)} for entry in run.log_entries.all()[:500]],
     }
 
@@ -301,13 +301,6 @@ def links_of(run: ValidationRun, request: HttpRequest) -> list[tuple[str, str]]:
     return links
 
 
-def _title(code: str, language: str) -> str:
-    try:
-        return texts.title(code, language)
-    except texts.UnknownCodeError:
-        return code
-
-
 class CodeFilter(admin.SimpleListFilter):
     """Findings of one rule, from a link: a list of all rules would not fit here."""
 
@@ -317,7 +310,7 @@ class CodeFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The rule of the link, so that it can be taken off again."""
         code = request.GET.get("code", "")
-        return [(code, _title(code, get_language() or "en"))] if code else [("", _("All"))]
+        return [(code, title_of(code, reader_language()))] if code else [("", _("All"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Finding]) -> QuerySet[Finding]:
         """The findings of the rule."""
@@ -378,7 +371,7 @@ class FindingAdmin(PatientDataAdmin):
     @admin.display(description=gettext_lazy("finding"), ordering="code")
     def display_title(self, finding: Finding) -> str:
         """The rule in a few words."""
-        return _title(finding.code, get_language() or "en")
+        return title_of(finding.code, reader_language())
 
     @admin.display(description=gettext_lazy("severity"), ordering="severity")
     def display_severity(self, finding: Finding) -> str:
@@ -388,10 +381,7 @@ class FindingAdmin(PatientDataAdmin):
     @admin.display(description=gettext_lazy("message"))
     def display_message(self, finding: Finding) -> str:
         """The whole sentence, which quotes the file."""
-        try:
-            return texts.message(finding.code, finding.params, get_language() or "en")
-        except texts.UnknownCodeError:
-            return finding.code
+        return message_of(finding, reader_language())
 
     @admin.display(description=gettext_lazy("value"))
     def display_value(self, finding: Finding) -> str:
@@ -457,22 +447,17 @@ class BillingRecordAdmin(PatientDataAdmin):
     @admin.display(description=gettext_lazy("amount"), ordering="amount_cents")
     def display_amount(self, record: BillingRecord) -> str:
         """The billed amount in dollars."""
-        return money_text(record.amount_cents)
+        return money(record.amount_cents)
 
     @admin.display(description=gettext_lazy("paid"))
     def display_paid(self, record: BillingRecord) -> str:
         """The paid amount in dollars."""
-        return money_text(record.amount_paid_cents)
+        return money(record.amount_paid_cents)
 
     @admin.display(description=gettext_lazy("other columns"))
     def display_extra(self, record: BillingRecord) -> str:
         """Columns that the profile does not know."""
         return as_json(record.extra)
-
-
-def money_text(cents: int | None) -> str:
-    """Cents as dollars, in the reader's way of writing them; a dash for none."""
-    return texts.format_money(cents, get_language() or "en") if cents is not None else "–"
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes no parameter at run time
@@ -488,7 +473,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes
         try:
             EngineProfile.from_descriptor(descriptor)
         except ProfileError as error:
-            text = error.problem.to(get_language() or "en")
+            text = error.problem.to(reader_language())
             raise forms.ValidationError(
                 "%(path)s: %(text)s", params={"path": error.path, "text": text}
             ) from None
@@ -539,7 +524,7 @@ class ProfileAdmin(StaffAdmin):
     @admin.display(description=gettext_lazy("title"))
     def display_title(self, profile: Profile) -> str:
         """The title in the reader's language."""
-        return profile.title_fr if get_language() == "fr" else profile.title_en
+        return profile.title
 
     @admin.display(description=gettext_lazy("belongs to"), ordering="organization__name")
     def display_owner(self, profile: Profile) -> str:

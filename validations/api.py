@@ -7,7 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
-from django.utils.translation import get_language
 from ninja import Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import ConfigDict, StringConstraints
@@ -19,8 +18,8 @@ from validations import services
 from validations.failures import sentence
 from validations.intake import UploadRefusedError
 from validations.models import Finding, Profile, ValidationRun
-from validations.querysets import findings_page
-from validations.sentences import message_of
+from validations.querysets import findings_page, profiles_for
+from validations.sentences import message_of, reader_language
 
 router = Router(tags=["validations"], by_alias=True)
 
@@ -185,7 +184,7 @@ def list_findings(request: HttpRequest, validation_id: UUID, filters: Query[Find
     """One page of what was found, at most 500 a page."""
     run = _run(request, validation_id, "validations.view_finding")
     page = findings_page(run, **filters.dict())
-    language = get_language() or "en"
+    language = reader_language()
     return FindingsBody(
         total=page.total,
         page=page.number,
@@ -240,7 +239,7 @@ def _run(request: HttpRequest, run_id: UUID, permission: str) -> ValidationRun:
 
 
 def _profile(organization: Organization, name: str) -> Profile:
-    profile = services.profiles_for(organization).filter(name=name or settings.DEFAULT_PROFILE).first()
+    profile = profiles_for(organization).filter(name=name or settings.DEFAULT_PROFILE).first()
     if profile is None:
         raise UploadRefusedError("profile-unknown")
     return profile

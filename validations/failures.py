@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from validations.engine.errors import UNREADABLE, UnreadableFileError
+from validations.sentences import reader_language
 
 
 def sentence(code: str, params: dict[str, Any]) -> str:
     """The reason of a failed run in the reader's language; the engine's codes carry their own texts."""
     if code in UNREADABLE:
-        return UnreadableFileError(code, **params).sentence(get_language() or "en")
+        return UnreadableFileError(code, **params).sentence(reader_language())
     reasons = {
         "file-gone": _("The file is no longer stored. Send it again."),
         "file-changed": _("The stored file is damaged. Send it again."),

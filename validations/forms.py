@@ -4,12 +4,12 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from organizations.models import Organization
 from validations.models import Profile
-from validations.services import profiles_for
+from validations.options import LAST_HEADER_LINE
+from validations.querysets import profiles_for
 
 # What billing software writes; the API takes any encoding that Python knows.
 ENCODINGS = (
@@ -29,8 +29,8 @@ DELIMITERS = (
     ("tab", _("Tab")),
     ("|", _("Bar |")),
 )
+READING_OPTIONS = ("encoding", "delimiter", "quotechar", "header_line")
 QUOTE_CHARACTERS = (("", _("Detect")), ('"', _('Double quote "')), ("'", _("Apostrophe '")))
-LAST_HEADER_LINE = 10_000
 
 
 class ReadingForm(forms.Form):
@@ -51,7 +51,7 @@ class ReadingForm(forms.Form):
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.profiles: dict[str, Profile] = {profile.name: profile for profile in profiles_for(organization)}
-        choices = [(name, profile_title(profile)) for name, profile in self.profiles.items()]
+        choices = [(name, profile.title) for name, profile in self.profiles.items()]
         self.fields["profile"].choices = choices  # type: ignore[attr-defined]  # a choice field
         for name, field in self.fields.items():
             if not isinstance(field.widget, forms.HiddenInput):
@@ -67,17 +67,10 @@ class ReadingForm(forms.Form):
     @property
     def options(self) -> dict[str, Any]:
         """The reading options as the services take them; the form is valid."""
-        names = ("encoding", "delimiter", "quotechar", "header_line")
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
+        return {name: self.cleaned_data[name] for name in READING_OPTIONS if self.cleaned_data[name]}
 
 
 class UploadForm(ReadingForm):
     """What is sent beside the files, which are judged one by one: the key makes sure that nothing is made twice."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-
-
-def profile_title(profile: Profile) -> str:
-    """The name of a file format in the reader's language."""
-    is_french = (get_language() or "en").startswith("fr")
-    return profile.title_fr if is_french else profile.title_en

@@ -5,8 +5,8 @@ from pathlib import PurePath
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from organizations.tenancy import TenantModel
 
@@ -43,6 +43,11 @@ class Profile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def title(self) -> str:
+        """The name of the file format in the reader's language."""
+        return self.title_fr if (get_language() or "en").startswith("fr") else self.title_en
 
 
 class RunStatus(models.TextChoices):

@@ -8,6 +8,8 @@ from validations.intake import UploadRefusedError
 
 _NAMED = {"\\t": "\t", "tab": "\t", "space": " "}
 _TEXT_OPTIONS = ("delimiter", "quotechar", "escapechar")
+# Notes above a table are shorter.
+LAST_HEADER_LINE = 10_000
 
 
 def clean_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +52,6 @@ def _line_number(value: Any) -> int:
         number = int(value)
     except (TypeError, ValueError):
         number = 0
-    if not 1 <= number <= 10_000:
+    if not 1 <= number <= LAST_HEADER_LINE:
         raise UploadRefusedError("option-invalid", option="header_line")
     return number

@@ -15,7 +15,7 @@ from validations.engine import texts
 from validations.live import attempt_reason
 from validations.models import BillingRecord, Finding, LogEntry, Severity, ValidationRun
 from validations.querysets import Page, findings_page, records_around
-from validations.templatetags.bordereau import language
+from validations.sentences import reader_language
 
 SEVERITIES = (Severity.ERROR.value, Severity.WARNING.value, Severity.INFO.value)
 # The height of the charts in their own units.
@@ -255,7 +255,9 @@ def columns(run: ValidationRun) -> list[dict[str, str]]:
 
 def _title(profile_field: dict[str, Any]) -> str:
     titles = profile_field.get("titles", {})
-    return str(titles.get(language()[:2]) or profile_field.get("title") or profile_field.get("name") or "")
+    return str(
+        titles.get(reader_language()[:2]) or profile_field.get("title") or profile_field.get("name") or ""
+    )
 
 
 def row_context(run: ValidationRun, finding: Finding) -> RowContext | None:
@@ -370,12 +372,12 @@ def _text_of(record: BillingRecord, name: str, label: str) -> str:
     if value is None:
         return ""
     if name in _MONEY:
-        return texts.format_money(value, language())
+        return texts.format_money(value, reader_language())
     if isinstance(value, time):
         return value.strftime("%H:%M")
     if isinstance(value, date):
         return value.isoformat()
-    return texts.format_number(value, language()) if isinstance(value, Decimal) else str(value)
+    return texts.format_number(value, reader_language()) if isinstance(value, Decimal) else str(value)
 
 
 def _sum(histograms: Iterable[tuple[int, ...]]) -> list[int]:

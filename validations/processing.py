@@ -18,9 +18,10 @@ from validations.engine.options import Options
 from validations.engine.profile import Profile as EngineProfile
 from validations.engine.report import Summary
 from validations.files import FULL, engine_folder, local_copy
-from validations.models import LogEntry, Phase, ResultSet, RunStatus, ValidationRun
+from validations.models import Phase, ResultSet, RunStatus, ValidationRun
 from validations.progress import ProgressReporter, held_by
 from validations.retention import delete_result_sets
+from validations.steps import log_step
 
 
 class StorageFullError(JobError):
@@ -74,7 +75,7 @@ def _start(job: RunningJob, run: ValidationRun) -> list[int]:
             status=RunStatus.PROCESSING, started_at=started_at, error_code="", error_params={}
         ):
             raise FencedError
-        _log(run, "started", attempt=job.attempt, max_attempts=job.max_attempts)
+        log_step(run, "started", attempt=job.attempt, max_attempts=job.max_attempts)
         # Listed while the run is locked: a set that a later attempt fills cannot be among them.
         return list(run.result_sets.values_list("pk", flat=True))
 
@@ -84,15 +85,15 @@ def _check(
 ) -> dict[str, Any]:
     reporter.enter(Phase.PARSING)
     reading = check.read(reporter.report)
-    _log(run, "read", rows=reading.rows, encoding=reading.encoding)
+    log_step(run, "read", rows=reading.rows, encoding=reading.encoding)
     reporter.enter(Phase.RECORDS)
     records = store.write_records(check, result, reading.rows, reporter.report)
-    _log(run, "records-stored", records=records)
+    log_step(run, "records-stored", records=records)
     reporter.enter(Phase.RULES)
     summary = check.run_rules(reporter.report)
     reporter.enter(Phase.RESULTS)
     findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
-    _log(run, "findings-stored", findings=findings)
+    log_step(run, "findings-stored", findings=findings)
     counts = {"rows": summary.rows, **summary.by_severity}
     with job.completing():
         _complete(run, result, asdict(reading), summary)
@@ -117,7 +118,7 @@ def _complete(run: ValidationRun, result: ResultSet, reading: dict[str, Any], su
         amount_at_stake_cents=summary.amount_at_stake_cents,
         result=result,
     )
-    _log(run, "completed", rows=summary.rows)
+    log_step(run, "completed", rows=summary.rows)
 
 
 def _profile(run: ValidationRun) -> EngineProfile:
@@ -130,7 +131,3 @@ def _options(run: ValidationRun) -> Options:
     return Options(
         today=today, memory_limit_mb=settings.ENGINE_MEMORY_LIMIT_MB, temp_dir=engine_folder(), **run.options
     )
-
-
-def _log(run: ValidationRun, code: str, **params: Any) -> None:
-    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=code, params=params)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from organizations.models import Organization
-from validations.models import BillingRecord, Finding, RunStatus, ValidationRun
+from validations.models import BillingRecord, Finding, Profile, RunStatus, ValidationRun
 
 # Column -> what the database sorts by; anything else a client asks for is ignored.
 FINDING_SORTS: dict[str, tuple[str, ...]] = {
@@ -158,3 +158,11 @@ def status_counts(organization: Organization) -> dict[str, int]:
     runs = ValidationRun.objects.for_organization(organization).order_by()
     found = dict(runs.values_list("status").annotate(count=Count("pk")))
     return {status: found.get(status, 0) for status in RunStatus.values}
+
+
+def profiles_for(organization: Organization) -> QuerySet[Profile]:
+    """The newest version of each usable profile; an organization's own hides a shipped one of that name."""
+    usable = Profile.objects.filter(Q(organization=None) | Q(organization=organization))
+    same_name = usable.filter(name=OuterRef("name"))
+    newest = same_name.order_by(F("organization").desc(nulls_last=True), "-version").values("pk")[:1]
+    return usable.filter(pk=Subquery(newest)).order_by("name")

@@ -10,7 +10,8 @@ from jobs.models import Job, JobStatus
 from jobs.signals import job_finished, job_retrying
 from validations.announcements import announce_end
 from validations.files import delete_file_of_ended
-from validations.models import LogEntry, RunStatus, ValidationRun
+from validations.models import RunStatus, ValidationRun
+from validations.steps import log_step
 from validations.tasks import validate_run
 
 # A run that failed for a passing reason can be retried by a person: its file waits for the sweeper.
@@ -22,9 +23,7 @@ def show_retry(job: Job, **kwargs: Any) -> None:
     """A run whose attempt ended in a passing failure waits for the next one."""
     for run in _run_of(job):
         ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.QUEUED, phase="", progress_percent=0)
-        LogEntry.unscoped.create(
-            organization_id=run.organization_id, run=run, code="retrying", params={"attempt": job.attempt}
-        )
+        log_step(run, "retrying", attempt=job.attempt)
 
 
 @receiver(job_finished, sender=Job)
@@ -59,7 +58,7 @@ def _end(run: ValidationRun, status: RunStatus, error_code: str, params: dict[st
         error_code=error_code,
         error_params=params,
     )
-    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=status.value, params={})
+    log_step(run, status.value)
 
 
 def _file_is_kept(run: ValidationRun) -> bool:

@@ -1,15 +1,22 @@
-"""A finding in words, whatever has become of its rule since."""
+"""Findings and rules in words, whatever has become of a rule since."""
+
+from django.utils.translation import get_language
 
 from validations.engine import texts
 from validations.models import Finding
 
 
-def title_of(finding: Finding, language: str) -> str:
-    """The name of the finding's rule; the bare code where this version does not know the rule any more."""
+def reader_language() -> str:
+    """The language of whoever reads now, `en` where none is active."""
+    return get_language() or "en"
+
+
+def title_of(code: str, language: str) -> str:
+    """The name of a rule; the bare code where this version does not know the rule any more."""
     try:
-        return texts.title(finding.code, language)
+        return texts.title(code, language)
     except texts.UnknownCodeError:
-        return finding.code
+        return code
 
 
 def message_of(finding: Finding, language: str) -> str:

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from jobs import services as job_services
@@ -17,8 +15,9 @@ from organizations.models import Organization, User
 from validations import tasks
 from validations.files import FULL, delete_stored_file
 from validations.intake import UploadRefusedError, check_upload
-from validations.models import ENDED, LogEntry, Profile, RunStatus, ValidationRun
+from validations.models import ENDED, Profile, RunStatus, ValidationRun
 from validations.options import clean_options
+from validations.steps import log_step
 
 
 class FileGoneError(Exception):
@@ -88,7 +87,7 @@ def retry_run(*, run: ValidationRun, by: User) -> bool:
             if not job_services.retry_job(job=run.job, by=by):
                 return False
             _put_back(run)
-            _log(run, "retried", user_id=by.pk)
+            log_step(run, "retried", user_id=by.pk)
     except IllegalTransitionError:
         # Somebody else was faster: the job goes on already.
         return False
@@ -170,7 +169,7 @@ def _put_back(run: ValidationRun) -> None:
 def _insert(run: ValidationRun, user: User) -> None:
     run.job = tasks.validate_run.using(tenant_id=run.organization_id).enqueue(run_id=str(run.pk))
     run.save(force_insert=True)
-    _log(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
+    log_step(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
     tasks.plan_sweep()
 
 
@@ -208,21 +207,3 @@ def _store_file(run: ValidationRun, upload: File[bytes]) -> None:
         if error.errno not in FULL:
             raise
         raise UploadRefusedError("storage", status=507) from None
-
-
-def _log(run: ValidationRun, code: str, **params: Any) -> None:
-    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=code, params=params)
-
-
-def profiles_for(organization: Organization) -> QuerySet[Profile]:
-    """The newest version of each usable profile; an organization's own hides a shipped one of that name."""
-    usable = Profile.objects.filter(Q(organization=None) | Q(organization=organization))
-    same_name = usable.filter(name=OuterRef("name"))
-    newest = same_name.order_by(F("organization").desc(nulls_last=True), "-version").values("pk")[:1]
-    return usable.filter(pk=Subquery(newest)).order_by("name")
-
-
-def default_profile() -> Profile:
-    """The newest version of the profile that is checked against when nobody chose one."""
-    profiles = Profile.objects.filter(organization=None, name=settings.DEFAULT_PROFILE)
-    return profiles.order_by("-version")[0]

@@ -1,12 +1,18 @@
-"""The sentences of a run's log, made in the reader's language from the code and numbers that were stored."""
+"""The log of a run: steps are stored as a code and numbers, and read as sentences in the reader's language."""
 
 from typing import Any
 
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from validations.engine import texts
-from validations.models import LogEntry
+from validations.models import LogEntry, ValidationRun
+from validations.sentences import reader_language
+
+
+def log_step(run: ValidationRun, code: str, **params: Any) -> None:
+    """Add one step to the run's log; its numbers and codes, never the value of a cell."""
+    LogEntry.unscoped.create(organization_id=run.organization_id, run=run, code=code, params=params)
 
 
 def sentence(entry: LogEntry) -> str:
@@ -33,7 +39,7 @@ def _findings(params: dict[str, Any]) -> str:
 
 
 def _number(count: int) -> str:
-    return texts.format_number(count, get_language() or "en")
+    return texts.format_number(count, reader_language())
 
 
 _SENTENCES: dict[str, Any] = {

@@ -29,11 +29,19 @@ from validations import pages, services
 from validations.downloads import LinesResponse
 from validations.exports.csv import findings_csv
 from validations.failures import sentence
-from validations.forms import ReadingForm, UploadForm, profile_title
+from validations.forms import READING_OPTIONS, ReadingForm, UploadForm
 from validations.intake import ALLOWED_EXTENSIONS, UploadRefusedError, display_name
 from validations.live import live_state
 from validations.models import RunStatus, Severity, ValidationRun
-from validations.querysets import Page, findings_filtered, runs_list, same_file_earlier, status_counts
+from validations.querysets import (
+    Page,
+    findings_filtered,
+    profiles_for,
+    runs_list,
+    same_file_earlier,
+    status_counts,
+)
+from validations.sentences import reader_language
 
 # A file as Django hands it over; its type parameter says nothing here.
 Upload: TypeAlias = UploadedFile[Any]
@@ -43,7 +51,6 @@ ADD = "validations.add_validationrun"
 CHANGE = "validations.change_validationrun"
 DELETE = "validations.delete_validationrun"
 EXPORT = "validations.export_finding"
-ACTIVE = (RunStatus.QUEUED, RunStatus.PROCESSING)
 # Rows of a download that are read from the database at once.
 EXPORT_CHUNK = 2000
 
@@ -155,11 +162,9 @@ def _upload_page(
         "limit_bytes": settings.UPLOAD_MAX_BYTES,
         "limit_files": settings.UPLOAD_MAX_FILES,
         "accepted": ",".join(ALLOWED_EXTENSIONS),
-        "profiles": [(name, profile_title(profile)) for name, profile in form.profiles.items()],
+        "profiles": [(name, profile.title) for name, profile in form.profiles.items()],
         "chosen_profile": form["profile"].value() or _default_profile_name(form),
-        "options_open": any(
-            form[name].value() for name in ("encoding", "delimiter", "quotechar", "header_line")
-        ),
+        "options_open": any(form[name].value() for name in READING_OPTIONS),
         "keep_files_days": organization.keep_files_days,
     }
     return render(request, "validations/upload.html", context)
@@ -189,8 +194,7 @@ def _as_problems(refusals: list[tuple[Upload, UploadRefusedError]]) -> list[Prob
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
     """What a link may set beforehand: the profile and the reading options."""
-    names = ("profile", "encoding", "delimiter", "quotechar", "header_line")
-    return {name: request.GET[name] for name in names if request.GET.get(name)}
+    return {name: request.GET[name] for name in ("profile", *READING_OPTIONS) if request.GET.get(name)}
 
 
 def _default_profile_name(form: ReadingForm) -> str:
@@ -206,7 +210,7 @@ def _default_profile_name(form: ReadingForm) -> str:
 def profile_template(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """An empty file with the columns of a profile, as a spreadsheet opens it."""
     organization = _enter(request, slug, ADD)
-    profile = get_object_or_404(services.profiles_for(organization), name=name)
+    profile = get_object_or_404(profiles_for(organization), name=name)
     fields = profile.descriptor.get("fields", [])
     text = io.StringIO()
     csv.writer(text, delimiter=";", lineterminator="\r\n").writerow(
@@ -302,7 +306,6 @@ def run_detail(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespon
     context = {
         "nav": "runs",
         "run": run,
-        "profile_title": profile_title(run.profile),
         "earlier": same_file_earlier(run),
         "events": pages.timeline(run),
         "again_form": ReadingForm(organization, initial={"profile": run.profile.name, **_shown_options(run)}),
@@ -404,7 +407,7 @@ def run_findings_csv(request: HttpRequest, slug: str, run_id: uuid.UUID) -> Http
     findings = findings_filtered(
         run, code=code, severity=filters.severity, search=filters.search, sort=filters.sort
     )
-    language = get_language() or "en"
+    language = reader_language()
     lines = findings_csv(
         findings.iterator(chunk_size=EXPORT_CHUNK),
         language,

@@ -47,7 +47,7 @@ def submit(organization: Organization, member: User) -> Submit:
             organization=organization,
             user=member,
             upload=factories.upload(content),
-            profile=services.default_profile(),
+            profile=factories.profile(),
         )
         began = time.monotonic()
         drain(raising=False)
@@ -207,7 +207,7 @@ LOW = Options(limits=Limits(line_bytes=2_000, columns=20, cell_chars=500))
 def test_b03_a_low_limit_stops_the_engine_by_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "lines.csv"
     path.write_text(content, encoding="utf-8", newline="")
-    profile = Profile.from_descriptor(services.default_profile().descriptor)
+    profile = Profile.from_descriptor(factories.profile().descriptor)
     with pytest.raises(UnreadableFileError) as caught, Check(path, profile, LOW) as check:
         check.read(lambda done, total: None)
     assert caught.value.code == "limit-exceeded"

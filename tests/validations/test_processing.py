@@ -30,7 +30,7 @@ def run(organization: Organization, member: User) -> ValidationRun:
         organization=organization,
         user=member,
         upload=factories.upload(TABLE),
-        profile=services.default_profile(),
+        profile=factories.profile(),
     )
     return made
 

@@ -29,7 +29,7 @@ def sent(organization: Organization, user: User, content: bytes) -> ValidationRu
         organization=organization,
         user=user,
         upload=factories.upload(content),
-        profile=services.default_profile(),
+        profile=factories.profile(),
     )
     return run
 

@@ -25,7 +25,7 @@ def failed_run(organization: Organization, member: User) -> ValidationRun:
         organization=organization,
         user=member,
         upload=factories.upload(),
-        profile=services.default_profile(),
+        profile=factories.profile(),
     )
     long_ago = timezone.now() - timedelta(days=2)
     Job.objects.filter(pk=str(run.job_id)).update(status=JobStatus.FAILED, finished_at=long_ago)
@@ -71,7 +71,7 @@ def test_a_kept_file_is_swept_although_nothing_was_sent_since(
         organization=organization,
         user=member,
         upload=factories.upload(),
-        profile=services.default_profile(),
+        profile=factories.profile(),
     )
     first = enqueued(tasks.sweep_files)[0]
     Job.objects.filter(pk=first.pk).update(due_at=timezone.now(), idempotency_key="sweep-files-2026-01-01")

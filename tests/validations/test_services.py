@@ -29,7 +29,7 @@ def create(organization: Organization, user: User, content: bytes = GOOD, **fiel
         organization=organization,
         user=user,
         upload=factories.upload(content),
-        profile=services.default_profile(),
+        profile=factories.profile(),
         **fields,
     )
     return run
@@ -57,7 +57,7 @@ def test_a07_the_stored_name_holds_nothing_of_the_senders_name(
 ) -> None:
     upload = factories.upload(GOOD, "../../Tremblay Marie.csv")
     run, _ = services.create_run(
-        organization=organization, user=member, upload=upload, profile=services.default_profile()
+        organization=organization, user=member, upload=upload, profile=factories.profile()
     )
     assert run.file.name == f"uploads/{organization.pk}/{run.pk}.csv"
     assert run.file_name == "Tremblay Marie.csv"
@@ -256,7 +256,7 @@ def test_a09_a_key_that_was_used_for_another_file_does_not_swallow_this_one(
     organization: Organization, member: User, settings: Any
 ) -> None:
     fields: dict[str, Any] = {"organization": organization, "user": member, "idempotency_key": "k"}
-    fields["profile"] = services.default_profile()
+    fields["profile"] = factories.profile()
     services.create_run(upload=hashed(GOOD), **fields)
     with pytest.raises(UploadRefusedError) as caught:
         services.create_run(upload=hashed(GOOD + b"\r\n"), **fields)

@@ -319,7 +319,7 @@ def test_a_suspended_organization_is_told_so_when_it_retries(
         organization=organization,
         user=member,
         upload=factories.upload(),
-        profile=services.default_profile(),
+        profile=factories.profile(),
     )
     services.cancel_run(run=run, by=member)
     Organization.objects.update(suspended_at=timezone.now())

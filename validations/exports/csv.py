@@ -57,7 +57,7 @@ def _row(finding: Finding, language: str, severities: dict[str, str]) -> list[st
         safe_cell(finding.column_label),
         severities[finding.severity],
         finding.code,
-        title_of(finding, language),
+        title_of(finding.code, language),
         safe_cell(finding.value),
         safe_cell(message_of(finding, language)),
         safe_cell(finding.suggestion or ""),

@@ -9,11 +9,11 @@ from django.template.context import Context
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from validations.engine import texts
-from validations.sentences import message_of
+from validations.sentences import message_of, reader_language, title_of
 
 register = template.Library()
 
@@ -25,15 +25,10 @@ NO_BREAK_SPACE = "\u00a0"
 _SIZE_STEP = 1024
 
 
-def language() -> str:
-    """The language of the page, `en` where none is active."""
-    return get_language() or "en"
-
-
 @register.filter
 def money(cents: int | Absent) -> str:
     """Cents as an amount: `451 902,15 $` in French, `$451,902.15` in English; a dash for none."""
-    return "–" if cents is None or isinstance(cents, str) else texts.format_money(cents, language())
+    return "–" if cents is None or isinstance(cents, str) else texts.format_money(cents, reader_language())
 
 
 @register.filter
@@ -41,7 +36,7 @@ def number(value: float | Decimal | Absent) -> str:
     """A number in groups of three: `48 120` in French, `48,120` in English; a dash for none."""
     if value is None or isinstance(value, str):
         return "–"
-    return texts.format_number(value if isinstance(value, int) else Decimal(str(value)), language())
+    return texts.format_number(value if isinstance(value, int) else Decimal(str(value)), reader_language())
 
 
 @register.filter
@@ -75,7 +70,7 @@ def duration(value: float | timedelta | Absent) -> str:
 @register.filter
 def code_title(code: str) -> str:
     """The name of a rule in the reader's language; the bare code where the rule is no longer known."""
-    return _text_of(texts.title, code)
+    return title_of(code, reader_language())
 
 
 @register.filter
@@ -147,7 +142,7 @@ def encoding_name(name: str | None) -> str:
 @register.filter
 def message(finding: Any) -> str:
     """A finding as one sentence in the reader's language."""
-    return message_of(finding, language())
+    return message_of(finding, reader_language())
 
 
 @register.filter
@@ -189,6 +184,6 @@ def allowed(context: Context, permission: str) -> bool:
 
 def _text_of(text: Any, code: str) -> str:
     try:
-        return str(text(code, language()))
+        return str(text(code, reader_language()))
     except texts.UnknownCodeError:
         return code
