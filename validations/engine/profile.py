@@ -2,9 +2,10 @@
 
 A profile is one JSON document. Beside the standard's own words it knows, per field: `titles` and `aliases` (other
 spellings of the header), `unit` ("cents": kept as whole cents), `decimals`, `formats` (dates: one of these is chosen
-for the whole column), `errorCode` (the rule that reports a value which cannot be read) and `keyLength` (how many
-leading characters identify the thing). Beside the fields: `tables` (reference tables by role) and `rules`
-(`{code: {"severity": ..., parameter: value}}`, for rules and table errors alike).
+for the whole column), `errorCode` (the rule that reports a value which cannot be read), `keyLength` (how many leading
+characters identify the thing) and `expected` (`{"en", "fr"}`: what the pattern asks for, in words). Beside the fields:
+`tables` (reference tables by role) and `rules` (`{code: {"severity": ..., parameter: value}}`, for rules and table
+errors alike).
 """
 
 import csv
@@ -56,7 +57,7 @@ _FIELD_KEYS = frozenset(
     {
         "name", "type", "format", "formats", "title", "titles", "description", "example", "aliases", "constraints",
         "unit", "decimals", "decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues", "errorCode",
-        "keyLength", "missingValues", "rdfType",
+        "keyLength", "missingValues", "rdfType", "expected",
     }
 )  # fmt: skip
 _CONSTRAINTS = frozenset(
@@ -108,6 +109,7 @@ class Field:
     false_values: tuple[str, ...] = FALSE_VALUES
     error_code: str = ""
     key_length: int | None = None
+    expected: Text = NO_TITLE
 
     @property
     def column(self) -> str:
@@ -270,6 +272,7 @@ class _Reader:
             false_values=self._texts(entry.get("falseValues", FALSE_VALUES), f"{path}.falseValues"),
             error_code=self._code(entry.get("errorCode", ""), f"{path}.errorCode"),
             key_length=self._count(entry.get("keyLength"), f"{path}.keyLength"),
+            expected=self._both(entry.get("expected"), f"{path}.expected"),
         )
 
     def _constraints(self, source: Any, path: str) -> Constraints:
@@ -358,6 +361,14 @@ class _Reader:
         titles = self._object(entry.get("titles", {}), f"{path}s")
         title = self._text(entry.get("title", default), path)
         return Text(self._text(titles.get("en", title), path), self._text(titles.get("fr", title), path))
+
+    def _both(self, value: Any, path: str) -> Text:
+        """A text in both languages, empty where it is not given."""
+        if value is None:
+            return NO_TITLE
+        entry = self._object(value, path)
+        self._only(entry, frozenset({"en", "fr"}), path)
+        return Text(self._text(entry.get("en"), f"{path}.en"), self._text(entry.get("fr"), f"{path}.fr"))
 
     def _code(self, value: Any, path: str) -> str:
         if value and value not in known_codes():

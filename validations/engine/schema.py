@@ -15,7 +15,7 @@ from validations.engine import texts
 from validations.engine.profile import DATE_FORMATS, Constraints, Profile
 from validations.engine.rules import INFO, OFF, WARNING, hits, literal, literals
 from validations.engine.texts import CodeTexts, Text
-from validations.engine.values import BLANKS, TYPE_NAMES, TypedColumn, blank
+from validations.engine.values import BLANKS, TYPE_NAMES, TypedColumn, blank, expected_form
 
 # Enough rows to see how a column writes its dates; the whole column decides.
 GUESS_ROWS = 2000
@@ -274,19 +274,9 @@ def format_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str
             continue
         has_pattern = column.field.constraints.pattern is not None
         code = "constraint-error" if has_pattern else "type-error"
-        expected = column.field.constraints.pattern or ""
-        yield (
-            code,
-            _select(
-                column,
-                f"{column.field.column} IS NULL AND {column.field.name}_raw <> ''",
-                {
-                    "constraint": literal("pattern"),
-                    "expected": literal(expected),
-                },
-                value=f"{column.field.name}_raw",
-            ),
-        )
+        condition = f"{column.field.column} IS NULL AND {column.field.name}_raw <> ''"
+        params = _constraint("pattern", expected_form(column.field)) if has_pattern else {}
+        yield code, _select(column, condition, params, value=f"{column.field.name}_raw")
 
 
 def constraint_failures(columns: tuple[TypedColumn, ...], each_file: str = "") -> Iterator[tuple[str, str]]:
@@ -295,10 +285,7 @@ def constraint_failures(columns: tuple[TypedColumn, ...], each_file: str = "") -
         if column.index is None:
             continue
         for constraint, expected, condition in _broken_constraints(column):
-            params = {
-                "constraint": literal(constraint),
-                "expected": literal(expected),
-            }
+            params = _constraint(constraint, Text(expected, expected))
             yield "constraint-error", _select(column, condition, params)
         if column.field.constraints.unique:
             yield "unique-error", _repeats(column.field.name, (column.field.column,), each_file)
@@ -394,6 +381,12 @@ def _count_changed(column: TypedColumn) -> str:
     raw = f"{column.field.name}_raw"
     same = f" AND NOT {column.also_plain.format(raw)}" if column.also_plain else ""
     return f"count({raw}) FILTER ({column.field.column} IS NOT NULL{same})"
+
+
+def _constraint(name: str, expected: Text) -> dict[str, str]:
+    """The parameters of a finding about a constraint, as SQL."""
+    told = {"constraint": name, "case": name, "expected_en": expected.en, "expected_fr": expected.fr}
+    return {key: literal(text) for key, text in told.items()}
 
 
 def _select(

@@ -427,9 +427,7 @@ _define(
     "type-error",
     ERROR,
     Text("Value of the wrong kind", "Valeur du mauvais type"),
-    Text(
-        "“{title:text}” must be of the type {type:text}.", "« {title:text} » doit être du type {type:text}."
-    ),
+    Text("“{title:text}” must be {type:text}.", "« {title:text} » doit être {type:text}."),
     Text(
         "The value cannot be read as what the column must hold, so rules that need it leave this row out.",
         "La valeur ne se lit pas comme ce que la colonne doit contenir ; les règles qui en ont besoin "
@@ -445,8 +443,8 @@ _define(
     ERROR,
     Text("Value outside what is allowed", "Valeur hors de ce qui est permis"),
     Text(
-        "“{title:text}” breaks the constraint {constraint:text} ({expected:text}).",
-        "« {title:text} » ne respecte pas la contrainte {constraint:text} ({expected:text}).",
+        "“{title:text}” holds a value that is not allowed; expected: {expected:text}.",
+        "« {title:text} » contient une valeur qui n'est pas permise ; attendu : {expected:text}.",
     ),
     Text(
         "The profile limits what this column may hold.",
@@ -455,6 +453,30 @@ _define(
     Text(
         "Correct the value in your system and export again.",
         "Corrigez la valeur dans votre système et réexportez.",
+    ),
+    pattern=Text(
+        "“{title:text}” is not written as expected: {expected:text}.",
+        "« {title:text} » n'a pas la forme attendue : {expected:text}.",
+    ),
+    enum=Text(
+        "“{title:text}” must be one of these values: {expected:text}.",
+        "« {title:text} » doit être l'une de ces valeurs : {expected:text}.",
+    ),
+    minimum=Text(
+        "“{title:text}” must be at least {expected:text}.",
+        "« {title:text} » doit être d'au moins {expected:text}.",
+    ),
+    maximum=Text(
+        "“{title:text}” must be at most {expected:text}.",
+        "« {title:text} » doit être d'au plus {expected:text}.",
+    ),
+    minLength=Text(
+        "“{title:text}” is too short; it needs at least {expected:number} {expected|character|characters}.",
+        "« {title:text} » est trop court ; il faut au moins {expected:number} {expected|caractère|caractères}.",
+    ),
+    maxLength=Text(
+        "“{title:text}” is too long; at most {expected:number} {expected|character|characters} are allowed.",
+        "« {title:text} » est trop long ; {expected:number} {expected|caractère|caractères} au plus.",
     ),
 )
 _define(

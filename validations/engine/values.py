@@ -63,15 +63,15 @@ class TypedColumn:
 
 # How a type is called in a message.
 TYPE_NAMES: Mapping[str, Text] = {
-    "string": Text("text", "texte"),
-    "integer": Text("whole number", "nombre entier"),
-    "number": Text("number", "nombre"),
-    "date": Text("date", "date"),
-    "time": Text("time", "heure"),
-    "datetime": Text("date and time", "date et heure"),
+    "string": Text("a text", "un texte"),
+    "integer": Text("a whole number", "un nombre entier"),
+    "number": Text("a number", "un nombre"),
+    "date": Text("a date", "une date"),
+    "time": Text("a time", "une heure"),
+    "datetime": Text("a date with a time", "une date avec une heure"),
     "boolean": Text("true or false", "vrai ou faux"),
-    "year": Text("year", "année"),
-    "any": Text("text", "texte"),
+    "year": Text("a year", "une année"),
+    "any": Text("a text", "un texte"),
 }
 
 
@@ -108,7 +108,7 @@ def _string(entry: Field, cell: str, raw: str, pattern: str) -> Built:
     if (digits := _fixed_digits(entry)) is not None:
         return _digits(entry, cell, raw, digits)
     if entry.constraints.pattern is not None:
-        form = _pattern_in_words(entry.constraints.pattern)
+        form = expected_form(entry)
         shape = literal(entry.constraints.pattern)
         fast = f"CASE WHEN {_matches(cell, entry.constraints.pattern)} THEN {cell} END"
         slow = f"(CASE WHEN regexp_full_match({clean(raw)}, {shape}) THEN {clean(raw)} END)"
@@ -154,23 +154,23 @@ def _digits(entry: Field, cell: str, raw: str, digits: int) -> Built:
         "BIGINT",
         read(cell),
         f"({read(clean(raw))})",
-        _pattern_in_words(entry.constraints.pattern or ""),
+        expected_form(entry),
         written,
         "",
     )
 
 
-def _pattern_in_words(pattern: str) -> Text:
-    """`9 digits` for `[0-9]{9}`; other patterns stand as they are."""
-    digits = re.fullmatch(r"(?:\[0-9\]|\\d)\{(\d+)(?:,(\d+))?\}", pattern)
+def expected_form(entry: Field) -> Text:
+    """What a value with a pattern must look like: the profile's own words, else `9 digits` for `[0-9]{9}`."""
+    if entry.expected.en:
+        return entry.expected
+    digits = re.fullmatch(r"(?:\[0-9\]|\\d)\{(\d+)(?:,(\d+))?\}", entry.constraints.pattern or "")
     if digits is None:
-        return Text(pattern, pattern)
+        return Text("the form this column has in the profile", "la forme que le profil donne à cette colonne")
     low, high = digits.groups()
-    return (
-        Text(f"{low} to {high} digits", f"{low} à {high} chiffres")
-        if high
-        else Text(f"{low} digits", f"{low} chiffres")
-    )
+    if high:
+        return Text(f"{low} to {high} digits", f"{low} à {high} chiffres")
+    return Text("1 digit", "1 chiffre") if low == "1" else Text(f"{low} digits", f"{low} chiffres")
 
 
 def _date(entry: Field, cell: str, raw: str, pattern: str) -> Built:

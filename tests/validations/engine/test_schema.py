@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.judging import JudgeRows, lines, settings
+from validations.engine import texts
 from validations.engine.profile import Profile
 
 
@@ -130,3 +131,42 @@ def test_a_code_that_is_off_is_not_found_and_another_severity_is_given(judge_row
     changed = settings(type_error="off", place_known="error", value_normalized="off")
     judged = judge_rows(lines({"units": "x"}, {"place": "59998"}, {"code": " 15804"}), profile=changed)
     assert [(f["code"], f["severity"]) for f in judged.findings] == [("place-known", "error")]
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "english", "french"),
+    [
+        ({"type": "number"}, "a", "“X” must be a number.", "« X » doit être un nombre."),
+        ({"type": "date"}, "a", "“X” must be a date.", "« X » doit être une date."),
+        (
+            {"constraints": {"pattern": "[0-9]{4,5}"}},
+            "a",
+            "“X” is not written as expected: 4 to 5 digits.",
+            "« X » n’a pas la forme attendue : 4 à 5 chiffres.",
+        ),
+        (
+            {"constraints": {"pattern": "[A-C]+"}, "expected": {"en": "A, B or C", "fr": "A, B ou C"}},
+            "a",
+            "“X” is not written as expected: A, B or C.",
+            "« X » n’a pas la forme attendue : A, B ou C.",
+        ),
+        (
+            {"constraints": {"minLength": 2}},
+            "a",
+            "“X” is too short; it needs at least 2 characters.",
+            "« X » est trop court ; il faut au moins 2 caractères.",
+        ),
+    ],
+)
+def test_a_message_says_in_words_what_is_expected(
+    judge_rows: JudgeRows, field: dict[str, Any], cell: str, english: str, french: str
+) -> None:
+    (found,) = judge_rows(cells(cell), profile=profile(title="X", **field)).findings
+    assert texts.message(found["code"], found["params"], "en") == english
+    assert texts.message(found["code"], found["params"], "fr").replace("\u00a0", " ") == french
+
+
+def test_no_message_shows_a_regular_expression(judge_rows: JudgeRows) -> None:
+    (found,) = judge_rows(cells("a"), profile=profile(constraints={"pattern": "[A-C]+(x|y)*"})).findings
+    for language in ("en", "fr"):
+        assert "[A-C]" not in texts.message(found["code"], found["params"], language)

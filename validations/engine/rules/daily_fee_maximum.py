@@ -18,9 +18,10 @@ class DailyFeeMaximum(Rule):
         severity=ERROR,
         title=Text("Daily fee above the maximum", "Forfait quotidien supérieur au maximum"),
         message=Text(
-            "The fees of this provider on {day:date} come to {total:money} > {maximum:money} (lines {lines:list}).",
+            "The fees of this provider on {day:date} come to {total:money} > {maximum:money} "
+            "({line_count|line|lines} {lines:list}).",
             "Les forfaits de ce médecin le {day:date} totalisent {total:money} > {maximum:money} "
-            "(lignes {lines:list}).",
+            "({line_count|ligne|lignes} {lines:list}).",
         ),
         explanation=Text(
             "The daily fees of one provider together may not pass the maximum of the day.",

@@ -36,9 +36,9 @@ class InterventionMaximum(Rule):
         title=Text("Intervention time above the maximum", "Durée d'intervention supérieure au maximum"),
         message=Text(
             "The interventions of this provider on {day:date} come to {minutes:number} > {maximum:number} minutes "
-            "(lines {lines:list}).",
+            "({line_count|line|lines} {lines:list}).",
             "Les interventions de ce médecin le {day:date} totalisent {minutes:number} > {maximum:number} minutes "
-            "(lignes {lines:list}).",
+            "({line_count|ligne|lignes} {lines:list}).",
         ),
         messages={
             "alone": Text(

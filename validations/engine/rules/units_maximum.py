@@ -16,9 +16,9 @@ class UnitsMaximum(Rule):
         title=Text("Too many units", "Trop d'unités"),
         message=Text(
             "{code:text} has {units:number} units for this patient and day; {maximum:number} are "
-            "allowed (lines {lines:list}).",
+            "allowed ({line_count|line|lines} {lines:list}).",
             "{code:text} compte {units:number} unités pour ce patient ce jour-là ; {maximum:number} sont permises "
-            "(lignes {lines:list}).",
+            "({line_count|ligne|lignes} {lines:list}).",
         ),
         explanation=Text(
             "The tariff limits how often an act is paid per patient and day.",
