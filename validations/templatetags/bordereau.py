@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from validations import failures
 from validations.engine import texts
 from validations.sentences import message_of, reader_language, title_of
 
@@ -143,6 +144,12 @@ def encoding_name(name: str | None) -> str:
 def message(finding: Any) -> str:
     """A finding as one sentence in the reader's language."""
     return message_of(finding, reader_language())
+
+
+@register.simple_tag
+def failure_sentence(code: str, params: dict[str, Any]) -> str:
+    """Why a run could not be processed, in the reader's language."""
+    return failures.sentence(code, params)
 
 
 @register.filter

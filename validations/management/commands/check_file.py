@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from validations.engine import outcome, texts
@@ -13,7 +14,6 @@ from validations.engine.options import Options
 from validations.engine.outcome import Outcome, Wanted
 from validations.engine.profile import Profile, ProfileError, load_profile
 
-DEFAULT_PROFILE = "quebec-medical"
 STRUCTURE_ONLY = "none"
 DEFAULT_LIMIT = 1000
 NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " ", "semicolon": ";", "comma": ",", "pipe": "|"}
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         """Declare what the command takes."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of files")
         parser.add_argument(
-            "--profile", default=DEFAULT_PROFILE, help="a shipped profile, or 'none': structure only"
+            "--profile", default=settings.DEFAULT_PROFILE, help="a shipped profile, or 'none': structure only"
         )
         parser.add_argument("--codes", type=Path, help="a file of known act codes, one a line")
         parser.add_argument("--format", choices=("text", "json"), default="text")
