@@ -2,7 +2,11 @@
 
 `python -m benchmarks.engine [ROWS]`: a generated file of ROWS rows (1,000,000) and 12 columns in Latin-1 with 1 %
 errors, all checks on, every finding written. frictionless is measured on 20,000 rows and scaled, because it takes
-minutes a million.
+minutes a million. Then a folder of small files in one call, with the profile and without, against opening each with
+csv.reader.
+
+`python -m benchmarks.engine small-files`: only the small files.
+`python -m benchmarks.engine memory`: the peak at 1,000,000 and at 5,000,000 rows, which takes minutes.
 """
 
 import csv
@@ -16,6 +20,10 @@ from benchmarks.measure import Cost, run_module
 
 ROWS = 1_000_000
 FRICTIONLESS_ROWS = 20_000
+MEMORY_ROWS = (1_000_000, 5_000_000)
+SMALL_FILES = 2_000
+# Every so many files one has this many rows more: 20 to 200.
+SMALL_ROWS = range(20, 201, 20)
 TODAY = date(2026, 11, 22)
 SEED = 7
 
@@ -39,6 +47,32 @@ def main() -> None:
     print(f"frictionless, scaled from {FRICTIONLESS_ROWS:,} rows: {scaled:.1f} s CPU")
     print(f"ratio frictionless / engine: {scaled / ours.cpu_seconds:.1f} (at least 30)")
     print(f"ratio engine / csv.reader: {ours.cpu_seconds / floor.cpu_seconds:.2f}")
+    _small_files()
+
+
+def _small_files() -> None:
+    """Print what a folder of small files costs in one call."""
+    with tempfile.TemporaryDirectory(prefix="bench-small-") as folder:
+        run_module("benchmarks.engine", "make-small", folder)
+        for name, part in (
+            ("csv.reader (floor)", "floor-small"),
+            ("structure only", "small-none"),
+            ("with the profile", "small"),
+        ):
+            cost = run_module("benchmarks.engine", part, folder)
+            print(
+                f"{SMALL_FILES:,} small files, {name}: {cost.cpu_seconds:.2f} s CPU, {cost.wall_seconds:.2f} s wall, "
+                f"{cost.peak_bytes / 2**20:.0f} MiB peak, {cost.output.strip()} rows or findings"
+            )
+
+
+def _memory() -> None:
+    """Print the peak memory of a large and of a very large file."""
+    with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
+        path = Path(folder) / "large.csv"
+        for rows in MEMORY_ROWS:
+            run_module("benchmarks.engine", "make", str(path), str(rows))
+            _print(f"engine, {rows:,} rows", run_module("benchmarks.engine", "ours", str(path)), rows)
 
 
 def _print(name: str, cost: Cost, rows: int) -> None:
@@ -73,6 +107,34 @@ def _ours(path: Path) -> int:
                 found += len(batch)
                 output.writelines(json.dumps([str(value) for value in row]) + "\n" for row in batch)
     return found
+
+
+def _make_small(folder: Path) -> int:
+    from validations.engine.sample import write_sample
+
+    for number in range(SMALL_FILES):
+        rows = SMALL_ROWS[number % len(SMALL_ROWS)]
+        write_sample(folder / f"{number:04d}.csv", rows, 0.01, SEED + number, today=TODAY)
+    return SMALL_FILES
+
+
+def _floor_small(folder: Path) -> int:
+    return sum(map(_floor, folder.iterdir()))
+
+
+def _small(folder: Path, profile_name: str | None = "quebec-medical") -> int:
+    from validations.engine import outcome
+    from validations.engine.options import Options
+    from validations.engine.profile import load_profile
+
+    profile = load_profile(profile_name) if profile_name else None
+    files = ((path, outcome.Wanted(0, "en")) for path in sorted(folder.iterdir()))
+    results = outcome.examine_all(files, profile, Options(today=TODAY))
+    return sum(sum(result.by_code.values()) for result in results)
+
+
+def _small_none(folder: Path) -> int:
+    return _small(folder, None)
 
 
 def _frictionless(path: Path) -> int:
@@ -113,12 +175,20 @@ _PARTS = {
     "ours": _ours,
     "frictionless": _frictionless,
     "nothing": _nothing,
+    "make-small": _make_small,
+    "floor-small": _floor_small,
+    "small": _small,
+    "small-none": _small_none,
 }
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["make", path, count]:
             _make(Path(path), int(count))
+        case ["memory"]:
+            _memory()
+        case ["small-files"]:
+            _small_files()
         case [part, path] if part in _PARTS:
             print(_PARTS[part](Path(path)))
         case _:
