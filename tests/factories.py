@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from organizations.models import Membership, Organization, User
 from organizations.roles import Role
+from validations import services
 from validations.models import Finding, Profile, ResultSet, RunStatus, ValidationRun
 
 PASSWORD = "correct horse battery"
@@ -54,6 +55,13 @@ def run(of: Organization, by: User | None = None, **fields: Any) -> ValidationRu
         "profile": profile(),
     }
     made: ValidationRun = ValidationRun.unscoped.create(organization=of, created_by=by, **defaults | fields)
+    return made
+
+
+def sent_run(of: Organization, by: User, content: bytes = b"a;b\r\n1;2\r\n", **fields: Any) -> ValidationRun:
+    """A run as it is after an upload: its file is stored, its job waits."""
+    defaults: dict[str, Any] = {"upload": upload(content), "profile": profile()}
+    made, _is_new = services.create_run(organization=of, user=by, **defaults | fields)
     return made
 
 

@@ -14,7 +14,6 @@ from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import drain
-from validations import services
 from validations.models import BillingRecord, Finding, LogEntry, RunStatus, ValidationRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,9 +78,7 @@ def hostile_run(organization: Organization, by: User, text: str) -> ValidationRu
     upload = factories.upload(content.encode())
     # Django's own class would clean it at once, which a browser does not.
     vars(upload)["_name"] = f"{text}.csv"
-    run, _new = services.create_run(
-        organization=organization, user=by, upload=upload, profile=factories.profile()
-    )
+    run = factories.sent_run(organization, by, upload=upload)
     drain(raising=False)
     run.refresh_from_db()
     assert run.status == RunStatus.COMPLETED

@@ -11,7 +11,6 @@ import pytest
 from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import drain
-from validations import services
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Limits, Options
@@ -43,12 +42,7 @@ def submit(organization: Organization, member: User) -> Submit:
     """Uploads a file and runs its job; the run as it ended."""
 
     def run_of(content: bytes) -> ValidationRun:
-        run, _new = services.create_run(
-            organization=organization,
-            user=member,
-            upload=factories.upload(content),
-            profile=factories.profile(),
-        )
+        run = factories.sent_run(organization, member, content)
         began = time.monotonic()
         drain(raising=False)
         assert time.monotonic() - began < SECONDS

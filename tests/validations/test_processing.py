@@ -26,13 +26,7 @@ TABLE = (
 
 @pytest.fixture
 def run(organization: Organization, member: User) -> ValidationRun:
-    made, _created = services.create_run(
-        organization=organization,
-        user=member,
-        upload=factories.upload(TABLE),
-        profile=factories.profile(),
-    )
-    return made
+    return factories.sent_run(organization, member, TABLE)
 
 
 def frozen_worker(run: ValidationRun) -> RunningJob:

@@ -11,7 +11,7 @@ from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import drain
 from validations import services
-from validations.models import RunStatus, ValidationRun
+from validations.models import RunStatus
 
 
 @pytest.fixture
@@ -24,21 +24,11 @@ def broken_listener() -> Iterator[None]:
     announced.disconnect(fail)
 
 
-def sent(organization: Organization, user: User, content: bytes) -> ValidationRun:
-    run, _created = services.create_run(
-        organization=organization,
-        user=user,
-        upload=factories.upload(content),
-        profile=factories.profile(),
-    )
-    return run
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_run_ends_although_nobody_can_be_told(
     organization: Organization, member: User, broken_listener: None
 ) -> None:
-    run = sent(organization, member, b'{"a": [1, 2, 3]}\n')
+    run = factories.sent_run(organization, member, b'{"a": [1, 2, 3]}\n')
     drain(raising=False)
     run.refresh_from_db()
     assert (run.status, run.error_code) == (RunStatus.FAILED, "not-a-table")
@@ -55,7 +45,7 @@ class Undeletable(FileSystemStorage):
 def test_a_run_is_cancelled_although_its_file_cannot_be_deleted(
     organization: Organization, member: User, settings: Any
 ) -> None:
-    run = sent(organization, member, b"a;b\r\n1;2\r\n")
+    run = factories.sent_run(organization, member, b"a;b\r\n1;2\r\n")
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": f"{__name__}.Undeletable"}}
     assert services.cancel_run(run=run, by=member)
     run.refresh_from_db()

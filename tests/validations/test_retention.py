@@ -21,12 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def failed_run(organization: Organization, member: User) -> ValidationRun:
     """A run that failed two days ago for a passing reason, its file still stored."""
-    run, _created = services.create_run(
-        organization=organization,
-        user=member,
-        upload=factories.upload(),
-        profile=factories.profile(),
-    )
+    run = factories.sent_run(organization, member)
     long_ago = timezone.now() - timedelta(days=2)
     Job.objects.filter(pk=str(run.job_id)).update(status=JobStatus.FAILED, finished_at=long_ago)
     ValidationRun.unscoped.filter(pk=run.pk).update(
@@ -67,12 +62,7 @@ def test_a_kept_file_is_swept_although_nothing_was_sent_since(
 ) -> None:
     organization.keep_files_days = 7
     organization.save()
-    services.create_run(
-        organization=organization,
-        user=member,
-        upload=factories.upload(),
-        profile=factories.profile(),
-    )
+    factories.sent_run(organization, member)
     first = enqueued(tasks.sweep_files)[0]
     Job.objects.filter(pk=first.pk).update(due_at=timezone.now(), idempotency_key="sweep-files-2026-01-01")
     drain()

@@ -25,14 +25,7 @@ GOOD = (
 
 
 def create(organization: Organization, user: User, content: bytes = GOOD, **fields: Any) -> ValidationRun:
-    run, _created = services.create_run(
-        organization=organization,
-        user=user,
-        upload=factories.upload(content),
-        profile=factories.profile(),
-        **fields,
-    )
-    return run
+    return factories.sent_run(organization, user, content, **fields)
 
 
 def job_id(run: ValidationRun) -> UUID:
@@ -56,9 +49,7 @@ def test_a07_the_stored_name_holds_nothing_of_the_senders_name(
     organization: Organization, member: User
 ) -> None:
     upload = factories.upload(GOOD, "../../Tremblay Marie.csv")
-    run, _ = services.create_run(
-        organization=organization, user=member, upload=upload, profile=factories.profile()
-    )
+    run = create(organization, member, upload=upload)
     assert run.file.name == f"uploads/{organization.pk}/{run.pk}.csv"
     assert run.file_name == "Tremblay Marie.csv"
 

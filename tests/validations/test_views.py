@@ -315,12 +315,7 @@ def test_answers_to_nobody_in_particular_may_be_kept(client: Client, db: None) -
 def test_a_suspended_organization_is_told_so_when_it_retries(
     member_client: Client, organization: Organization, member: User
 ) -> None:
-    run, _created = services.create_run(
-        organization=organization,
-        user=member,
-        upload=factories.upload(),
-        profile=factories.profile(),
-    )
+    run = factories.sent_run(organization, member)
     services.cancel_run(run=run, by=member)
     Organization.objects.update(suspended_at=timezone.now())
     response = member_client.post(address("run-retry", organization, run), follow=True)
