@@ -20,6 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from config import settings as site_settings
 from jobs import dispatch
 from tests.support.processes import RedisServer, Site, redis_server
+from tests.support.runs import Program
 
 # Where a developer's machine has PostgreSQL, unless DATABASE_URL names another one.
 LOCAL_POSTGRESQL = "postgresql:///postgres?host=/var/run/postgresql"
@@ -57,6 +58,14 @@ def site(
             made.close()
             made.show_logs()
             dispatch.forget_clients()
+
+
+@pytest.fixture
+def program(site: Site, settings: Any) -> Program:
+    """A program that may upload to the site, into the folder where its workers look."""
+    settings.MEDIA_ROOT = site.folder / "media"
+    settings.FILE_UPLOAD_TEMP_DIR = str(site.folder / "media" / "incoming")
+    return Program()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -19,11 +17,11 @@ from tests.support.runs import (
     Program,
     assert_one_result_set,
     outcomes,
+    sample,
     wait_for_end,
     wait_for_phase,
     web_process,
 )
-from validations.engine.sample import Truth, write_sample
 from validations.models import RunStatus, ValidationRun
 
 pytestmark = pytest.mark.acceptance
@@ -33,19 +31,10 @@ ROWS = 40_000
 WORKING = {"records", "rules", "results"}
 
 
-@pytest.fixture
-def program(site: Site, settings: Any) -> Program:
-    settings.MEDIA_ROOT = site.folder / "media"
-    settings.FILE_UPLOAD_TEMP_DIR = str(site.folder / "media" / "incoming")
-    # A lease that outlives every pause made here: what is to be seen is that nothing is taken over.
+@pytest.fixture(autouse=True)
+def long_lease(site: Site) -> None:
+    """A lease that outlives every pause made here: what is to be seen is that nothing is taken over."""
     site.lease_seconds = 30
-    return Program()
-
-
-def sample(folder: Path, rows: int = ROWS) -> tuple[bytes, Truth]:
-    path = folder / "sample.csv"
-    truth = write_sample(path, rows, 0.02, 7, today=date.today())  # noqa: DTZ011 -- the day of this machine
-    return path.read_bytes(), truth
 
 
 @contextmanager
@@ -84,7 +73,7 @@ def is_sqlite(site: Site) -> bool:
 def test_x08_a_run_goes_on_while_redis_restarts_with_its_data(
     site: Site, redis: RedisServer, program: Program, tmp_path: Path
 ) -> None:
-    content, truth = sample(tmp_path)
+    content, truth = sample(tmp_path, ROWS)
     run, waiting = program.send(content), program.send(content[:2000])
     site.worker("validations")
     wait_for_phase(run, WORKING)
@@ -100,7 +89,7 @@ def test_x08_a_run_goes_on_while_redis_restarts_with_its_data(
 def test_x08_a_run_ends_while_redis_is_away_and_is_not_run_again_when_it_is_back(
     site: Site, redis: RedisServer, program: Program, tmp_path: Path
 ) -> None:
-    content, truth = sample(tmp_path)
+    content, truth = sample(tmp_path, ROWS)
     run = program.send(content)
     site.worker("validations")
     wait_for_phase(run, WORKING)
@@ -118,7 +107,7 @@ def test_x13_connections_that_are_cut_mid_run_leave_one_result_set(
 ) -> None:
     if is_sqlite(site):
         pytest.skip("a SQLite database has no connections to cut")
-    content, truth = sample(tmp_path)
+    content, truth = sample(tmp_path, ROWS)
     run = program.send(content)
     site.worker("validations", "maintenance")
     wait_for_phase(run, WORKING)
@@ -145,7 +134,7 @@ def test_x13_a_run_waits_for_another_writer_of_sqlite_and_ends(
 ) -> None:
     if not is_sqlite(site):
         pytest.skip("PostgreSQL has many writers")
-    content, truth = sample(tmp_path)
+    content, truth = sample(tmp_path, ROWS)
     run = program.send(content)
     site.worker("validations")
     wait_for_phase(run, WORKING)

@@ -16,7 +16,7 @@ from redis import Redis
 from jobs.models import Job
 from notifications.models import Delivery
 from tests.support.mail import mail_server
-from tests.support.processes import RedisServer, Site, wait_until
+from tests.support.processes import ROOT, RedisServer, Site, wait_until
 from tests.support.runs import Program, WebProcess, wait_for_end, web_process
 from tests.support.web import BOUNDARY, Answer, field, file, form, post
 from validations.models import RunStatus, ValidationRun
@@ -28,15 +28,10 @@ GOOD = b"Facture;Code\r\n123456789;19928\r\n"
 EXTRA_MEMORY_BYTES = 40 * 1024 * 1024
 # What no answer to a stranger may tell.
 TELLING = re.compile(
-    rb"Traceback|site-packages|/work/|/home/|/root/|/tmp/|\.py\b|SELECT |INSERT |sqlite3|psycopg|Django/|django\.|"
+    re.escape(bytes(ROOT))
+    + rb"|Traceback|site-packages|/home/|/root/|/tmp/|\.py\b|SELECT |INSERT |sqlite3|psycopg|Django/|django\.|"
     rb"uvicorn/|Python/|\d+\.\d+\.\d+\.\d+|OperationalError|DoesNotExist"
 )
-
-
-@pytest.fixture
-def program(site: Site, settings: Any) -> Program:
-    settings.MEDIA_ROOT = site.folder / "media"
-    return Program()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from organizations.models import ApiKey, Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.processes import ROOT, Site, free_port, wait_until
-from validations.engine.sample import Truth
+from validations.engine.sample import Truth, write_sample
 from validations.models import BillingRecord, Finding, ResultSet, ValidationRun
 
 
@@ -92,6 +93,13 @@ class Program:
             browser.cookies.set("sessionid", session, domain="127.0.0.1")
             assert browser.get(self.upload_path).status_code == 200
             yield browser
+
+
+def sample(folder: Path, rows: int) -> tuple[bytes, Truth]:
+    """A made-up billing file of so many rows, and the mistakes that were planted in it."""
+    path = folder / "sample.csv"
+    truth = write_sample(path, rows, 0.02, 7, today=date.today())  # noqa: DTZ011 -- the day of this machine
+    return path.read_bytes(), truth
 
 
 def wait_for_end(run: ValidationRun, *, seconds: float = 120.0) -> ValidationRun:
