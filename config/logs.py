@@ -15,7 +15,17 @@ class LineFormatter(logging.Formatter):
     """Time, level, logger, message, then the fields that the caller named, as `key=value`."""
 
     # Set by `extra=`; the same names everywhere (docs/glossary.md).
-    fields = ("action", "job_id", "task", "attempt", "run_id", "organization_id", "queue", "status")
+    fields = (
+        "action",
+        "job_id",
+        "task",
+        "attempt",
+        "run_id",
+        "organization_id",
+        "queue",
+        "status",
+        "error_class",
+    )
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")

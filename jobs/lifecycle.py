@@ -71,6 +71,7 @@ class Seat:
 
     worker: str
     host: str
+    # Of the process that claims: a worker's parent, whose work-horse has one of its own.
     pid: int
 
 

@@ -3,6 +3,7 @@
 No error of a task leaves this module with its message: RQ would write it to Redis and to its log.
 """
 
+import json
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from traceback import extract_tb
@@ -51,20 +52,38 @@ PATIENCE_SECONDS = 20.0
 # A job whose task this deployment does not know waits this long for a newer one, a day in all.
 UNKNOWN_TASK_SECONDS = 60
 UNKNOWN_TASK_PATIENCE_SECONDS = 24 * 3600
+# What somebody who runs the site wants to read about; the row's error class is of this attempt then.
+_BAD_ENDS = frozenset({JobStatus.FAILED, JobStatus.RETRYING})
 
 
 @dataclass(slots=True)
 class Host:
-    """The process in which attempts run: its name, and how its parent learns what it does."""
+    """The process in which attempts run: its name, and whether it is to stop."""
 
     worker: str
     stop: StopFlag
-    # Takes the fence of a claim, and "done" when the row is settled.
-    tell: Callable[[object], object] | None = None
 
     def seat(self) -> Seat:
         """Who runs the next attempt."""
         return Seat(worker=self.worker[:100], host=socket.gethostname()[:100], pid=os.getpid())
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a work-horse tells its parent when the task is over."""
+
+    # What the parent has to write of a task that ended well; None when the row is settled already.
+    success: dict[str, Any] | None = None
+    failed: bool = False
+
+    def to_line(self) -> bytes:
+        """The report as one line, which is whole when it ends in a line break."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> "Report":
+        """The report that a line holds."""
+        return cls(**json.loads(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +118,52 @@ def run_job(job_id: str, version: int) -> None:
     except Exception as error:  # noqa: BLE001 -- RQ would write its message to Redis
         logger.error("Job %s could not be claimed or settled: %s", job_id, type(error).__name__)  # noqa: TRY400
         raise AttemptFailedError(job_id) from None
-    if _host.tell:
-        _host.tell("done")
     if outcome and outcome.job.status == JobStatus.FAILED:
         raise AttemptFailedError(job_id) from None
 
 
 def run(job_id: UUID) -> Outcome | None:
     """How an attempt of the job ended; None when there was nothing to claim."""
-    host = _host
-    if host.tell:
-        lifecycle.leave_announcing_to_parent(job_id)
-    row = patiently(lambda: lifecycle.claim(job_id, host.seat()))
+    row = claim(job_id, _host.seat())
     if row is None:
-        logger.info("Nothing to claim: sent twice, done, cancelled or not due", extra={"job_id": job_id})
         return None
-    if host.tell:
-        host.tell(row.fence)
-    running = RunningJob(row, host.stop)
+    running = RunningJob(row, _host.stop)
     error = _perform(running, row)
     return Outcome(_settled(running, row, error), error)
+
+
+def claim(job_id: UUID, seat: Seat) -> Job | None:
+    """The job, now that seat's; None when it is not there to be taken."""
+    row = patiently(lambda: lifecycle.claim(job_id, seat))
+    if row is None:
+        logger.info("Nothing to claim: sent twice, done, cancelled or not due", extra={"job_id": job_id})
+    return row
+
+
+def run_apart(row: Job) -> Report:
+    """How the attempt of a job went that the parent of this work-horse has claimed.
+
+    A plain success is left for the parent to write: it has a connection, and a task that needs none never
+    opens one. Every other end is settled here.
+    """
+    lifecycle.leave_announcing_to_parent(row.pk)
+    running = RunningJob(row, _host.stop)
+    error = _perform(running, row)
+    if error is None and not running.settled:
+        record = asdict(running.record())
+        return Report({"record": record, "result": running.result, "progress": running.last_progress})
+    return Report(failed=_settled(running, row, error).status == JobStatus.FAILED)
+
+
+def settle_success(row: Job, success: dict[str, Any]) -> None:
+    """Write the success that a work-horse reported, if the attempt still has the job."""
+    record = Record(**success["record"])
+    try:
+        done = lifecycle.succeed(row, record, result=success["result"], **success["progress"])
+    except FencedError:
+        _log("fenced off", row, logging.WARNING)
+    else:
+        _log(done.status, done)
 
 
 def _perform(running: RunningJob, row: Job) -> BaseException | None:
@@ -130,6 +175,8 @@ def _perform(running: RunningJob, row: Job) -> BaseException | None:
         with time_limit(row.timeout_seconds):
             returned = task.function(running, **row.arguments)
         running.result = returned if returned is not None else running.result
+        # What cannot be stored is the task's own mistake, and is to be said as one.
+        json.dumps(running.result, allow_nan=False)
     except BaseException as error:  # noqa: BLE001 -- whatever a task raises ends its attempt, not the worker
         return error
     return None
@@ -153,7 +200,7 @@ def _settled(running: RunningJob, row: Job, error: BaseException | None) -> Job:
     except FencedError:
         _log("fenced off", row, logging.WARNING)
         return Job.objects.get(pk=row.pk)
-    _log(done.status, done, logging.WARNING if done.status == JobStatus.FAILED else logging.INFO)
+    _log(done.status, done, logging.WARNING if done.status in _BAD_ENDS else logging.INFO)
     return done
 
 
@@ -304,5 +351,6 @@ def _log(what: str, row: Job, level: int = logging.INFO) -> None:
             "attempt": row.attempt,
             "queue": row.queue,
             "status": row.status,
+            **({"error_class": row.error_class} if row.status in _BAD_ENDS else {}),
         },
     )

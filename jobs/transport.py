@@ -141,7 +141,8 @@ class HintJob(RQJob):
         try:
             content = json.loads(zlib.decompressobj().decompress(raw, LARGEST_DATA_BYTES))
             function, instance, (job_id, version), named = content
-        except (zlib.error, ValueError, TypeError) as error:
+            UUID(job_id)
+        except (zlib.error, ValueError, TypeError, AttributeError) as error:
             raise BadHintError("the payload is not JSON of a known shape") from error
         if function != RUN_FUNCTION or instance is not None or named != {}:
             raise BadHintError("the payload names another function")

@@ -1,9 +1,9 @@
 """The worker: RQ's loop and work-horse, with the row as the truth.
 
-A worker is three kinds of process. The parent takes hints from Redis, forks a work-horse for each, keeps its
-lease alive, and settles what a killed one left. The work-horse claims the row and runs the task. The
-dispatcher, one beside each parent, sends what is due. Any of them may be killed at any moment; parent and
-dispatcher outlive an absent Redis or database.
+A worker is three kinds of process. The parent takes hints from Redis, claims the row of each, forks a work-horse
+for it, keeps its lease alive, and settles what it reported or, killed, left. The work-horse runs the task; it
+settles by itself what is not a plain success. The dispatcher, one beside each parent, sends what is due. Any of
+them may be killed at any moment; parent and dispatcher outlive an absent Redis or database.
 
 | who dies | who notices | after |
 |---|---|---|
@@ -12,21 +12,23 @@ dispatcher outlive an absent Redis or database.
 | the dispatcher | its parent starts another | seconds |
 """
 
+import gc
 import logging
 import os
+import random
 import select
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from resource import struct_rusage
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -35,9 +37,10 @@ from rq import worker_registration
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.executions import Execution
 from rq.job import Job as RQJob
+from rq.job import JobStatus as RQStatus
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
-from rq.utils import current_timestamp, now
+from rq.utils import current_timestamp, now, utcformat
 from rq.worker import DequeueStrategy, WorkerStatus
 
 from jobs import lifecycle, live, processes, runner, upkeep
@@ -46,10 +49,12 @@ from jobs.dispatch import REDIS_ERRORS
 from jobs.errors import FencedError
 from jobs.lifecycle import Cause, Record, Seat
 from jobs.models import Job, JobStatus
-from jobs.runner import Host
-from jobs.transport import FAILURE_TTL_SECONDS, HintJob, HintQueue
+from jobs.runner import Host, Report
+from jobs.transport import FAILURE_TTL_SECONDS, RESULT_TTL_SECONDS, HintJob, HintQueue
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # A task that ignores the end of its time is killed by the parent after as many seconds more.
 HARD_LIMIT_GRACE_SECONDS = 15.0
@@ -59,6 +64,8 @@ LOOK_SECONDS = 0.2
 DEQUEUE_SECONDS = 5
 # A dead worker leaves RQ's lists a minute after this.
 WORKER_TTL_SECONDS = 60
+# How often the parent shows that it lives, and looks whether workers are suspended, while one hint follows another.
+NOTICE_SECONDS = 1.0
 # Between two tries while Redis is away.
 REDIS_PAUSE_SECONDS = 1.0
 # A statement of the parent gives up this early: the work-horse may hold the row's lock for long.
@@ -80,33 +87,30 @@ class Horse:
     """A work-horse as its parent sees it."""
 
     pid: int
-    job_id: str
-    # The pipe on which it tells what it claimed and that it is done; its death closes the other end.
+    # As it was claimed.
+    row: Job
+    # The pipe on which it reports at its end; its death closes the other end.
     pipe: int
     hard_limit_seconds: float
     began_at: float = field(default_factory=time.monotonic)
     tended_at: float = field(default_factory=time.monotonic)
     asked_at: float = 0.0
-    fence: int | None = None
-    is_done: bool = False
+    said: bytes = b""
+    report: Report | None = None
     pipe_closed: bool = False
     # Once set, it is killed at that time, and its job is settled as the reason says.
     kill_at: float | None = None
     reason: str = ""
 
     def hear(self) -> None:
-        """Take in what it has said and tell open pages; for when its pipe is readable or it has ended."""
-        try:
-            said = os.read(self.pipe, 4096)
-        except BlockingIOError:
-            return
-        self.pipe_closed = not said
-        for word in said.split():
-            if word == b"done":
-                self.is_done = True
-            else:
-                self.fence = int(word)
-            live.publish(f"job:{self.job_id}")
+        """Take in what it says; for when its pipe is readable or it has ended."""
+        with suppress(BlockingIOError):
+            while not self.pipe_closed:
+                said = os.read(self.pipe, 65536)
+                self.pipe_closed = not said
+                self.said += said
+                if said.endswith(b"\n"):
+                    self.report = Report.from_line(self.said)
 
     def kill_within(self, seconds: float, reason: str) -> None:
         """Have it killed by then, unless that is planned already."""
@@ -131,6 +135,7 @@ class Worker(RQWorker):
         self._busy = False
         self._burst = False
         self._idle_since = time.monotonic()
+        self._noticed_at = 0.0
         self._dispatcher_pid = 0
         self._stop = StopFlag()
         super().__init__(queues, name, **options)
@@ -205,20 +210,23 @@ class Worker(RQWorker):
                 return
 
     def _warm_up(self) -> None:
-        """Go once through what each work-horse does first, so that it inherits what Django keeps of it."""
+        """Go once through what each job begins with, and leave what is there by then to the garbage collector never.
+
+        A collection in a work-horse would otherwise touch, and so copy, every object that it shares with its parent.
+        """
+        connections.close_all()
         try:
-            with _short_database():
-                lifecycle.claim(UUID(int=0), Seat(self.name[:100], "", 0))
+            _in_database(lambda: lifecycle.claim(UUID(int=0), Seat(self.name[:100], "", 0)))
         except DatabaseError as error:
+            connection.close()
             logger.warning("Worker %s: no database yet (%s)", self.name, type(error).__name__)
+        gc.collect()
+        gc.freeze()
 
     def _step(self, max_idle_seconds: int | None) -> int | None:
         """The number of hints taken, 0 or 1; None when the loop is over."""
         try:
-            self._look_after_dispatcher()
-            self.check_for_suspension(self._burst)
-            if self.should_run_maintenance_tasks:
-                self.run_maintenance_tasks()
+            self._notice()
             if taken := self._take():
                 self.execute_job(*taken)
                 self._idle_since = time.monotonic()
@@ -236,9 +244,6 @@ class Worker(RQWorker):
 
     def _take(self) -> tuple[RQJob, Any] | None:
         """The next hint with its queue, if one comes in time."""
-        if self.get_state() != WorkerStatus.IDLE:
-            self.set_state(WorkerStatus.IDLE)
-        self.heartbeat()
         try:
             taken = HintQueue.dequeue_any(
                 self._ordered_queues,
@@ -252,6 +257,20 @@ class Worker(RQWorker):
             self.reorder_queues(reference_queue=queue)
             job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]  # RQ is typed in part
         return taken
+
+    def _notice(self) -> None:
+        """Look around, unless that was a moment ago: at the dispatcher, at a suspension, at what is old in Redis."""
+        if time.monotonic() - self._noticed_at < NOTICE_SECONDS:
+            return
+        self._look_after_dispatcher()
+        self.check_for_suspension(self._burst)
+        if self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()
+        with self.connection.pipeline() as pipeline:
+            self.set_state(WorkerStatus.IDLE, pipeline=pipeline)
+            self.heartbeat(pipeline=pipeline)
+            pipeline.execute()
+        self._noticed_at = time.monotonic()
 
     def _wait_for_redis(self, error: Exception) -> None:
         logger.warning("Worker %s: waiting for Redis (%s)", self.name, type(error).__name__)
@@ -332,62 +351,104 @@ class Worker(RQWorker):
     # --- The work-horse -----------------------------------------------------------------------------------
 
     def execute_job(self, job: RQJob, queue: Any) -> None:
-        """Run one hint in a work-horse and see to it that its row is settled, however the horse ends."""
+        """Claim the row of one hint and see to it that it is settled, however its work-horse ends."""
         self._busy = True
         try:
-            execution = self.prepare_execution(job)
-            self.fork_work_horse(job, queue)
-            self.monitor_work_horse(job, queue, execution)
+            if (row := self._claim(job)) and (horse := self._start_horse(row)):
+                execution = self._show_start(job)
+                self._watch(horse, job, execution)
+                self._show_end(job, execution, failed=horse.report is None or horse.report.failed)
         finally:
             self._busy = False
-        self.set_state(WorkerStatus.IDLE)
 
-    def fork_work_horse(self, job: RQJob, queue: Any) -> None:
-        """Start the process that runs the task."""
-        reading, writing = os.pipe()
+    def _claim(self, job: RQJob) -> Job | None:
+        """The hint's row, now running here; None when it is not there to be taken or the database stays away."""
+        seat = Host(self.name, self._stop).seat()
+        try:
+            row = runner.patiently(lambda: _in_database(lambda: lifecycle.claim(UUID(job.id), seat)))
+        except DatabaseError as error:
+            # The hint is spent: a dispatcher finds it missing and sends another one.
+            logger.warning("Worker %s: no row was claimed (%s)", self.name, type(error).__name__)
+            connection.close()
+            row = None
+        if row is None:
+            with suppress(*REDIS_ERRORS):
+                self.connection.expire(job.key, FAILURE_TTL_SECONDS)
+        return row
+
+    def _start_horse(self, row: Job) -> Horse | None:
+        """The new process that runs the task; None when the system has none to give, and the job is handed back."""
         parent_pid = os.getpid()
-        pid = os.fork()
+        _prepare_fork()
+        reading, writing = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(reading)
+            os.close(writing)
+            self._give_up(row, error)
+            return None
         if pid == 0:
             try:
                 os.close(reading)
-                self._become_horse(writing, parent_pid)
-                self.main_work_horse(job, queue)
+                self._be_horse(row, writing, parent_pid)
             finally:
                 os._exit(1)
         os.close(writing)
         os.set_blocking(reading, False)
         self._horse_pid = pid
-        hard_limit_seconds = float(job.timeout or 0) + HARD_LIMIT_GRACE_SECONDS
-        self._horse = Horse(pid, job.id, reading, hard_limit_seconds)
+        self._horse = Horse(pid, row, reading, row.timeout_seconds + HARD_LIMIT_GRACE_SECONDS)
+        return self._horse
 
-    def _become_horse(self, pipe: int, parent_pid: int) -> None:
+    def _give_up(self, row: Job, error: OSError) -> None:
+        """Hand back a job that no process could be started for."""
+        logger.error("Worker %s: no work-horse could be started (%s)", self.name, type(error).__name__)
+        record = Record(error_class=type(error).__name__)
+        try:
+            runner.patiently(lambda: _in_database(lambda: lifecycle.hand_back(row, record)))
+        except (DatabaseError, FencedError) as left:
+            logger.warning("Worker %s: left to the lease (%s)", self.name, type(left).__name__)
+        time.sleep(REDIS_PAUSE_SECONDS)
+
+    def _be_horse(self, row: Job, pipe: int, parent_pid: int) -> None:
+        """The whole life of a work-horse from its fork on; one that ends without a report is taken for dead."""
         os.setpgrp()
         processes.die_with_parent(parent_pid)
-        host = Host(self.name, self._stop, tell=lambda word: os.write(pipe, f"{word}\n".encode()))
-        runner.set_host(host)
+        random.seed()
+        self._is_horse = True
+        self.setup_work_horse_signals()
+        _leave_connections_to_parent()
+        runner.set_host(Host(self.name, self._stop))
+        try:
+            line = runner.run_apart(row).to_line()
+        except Exception as error:  # noqa: BLE001 -- its message may hold values
+            logger.error("Job %s could not be settled: %s", row.pk, type(error).__name__)  # noqa: TRY400
+            return
+        with os.fdopen(pipe, "wb") as parent:
+            parent.write(line)
+        os._exit(0)
 
     def setup_work_horse_signals(self) -> None:
         """Have SIGTERM ask the task to stop at its next checkpoint, whoever sent it."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._stop.set)
 
-    def handle_exception(self, job: RQJob, *exc_info: Any) -> None:
-        """Log nothing more: the runner has said what is to be said, without values."""
-
-    def monitor_work_horse(self, job: RQJob, queue: Any, execution: Execution) -> None:
-        """Keep the row's lease while the work-horse lives, and settle what it leaves when it does not."""
-        horse = self._horse
-        if horse is None:
-            return
+    def _watch(self, horse: Horse, job: RQJob, execution: Execution | None) -> None:
+        """Keep the row's lease while the work-horse lives, and settle what it reports, or leaves when it does not."""
+        settled = False
         while (ended := self._wait(horse)) is None:
+            if horse.report and not settled:
+                # While it ends: what the kernel does for that need not be waited for.
+                self._settle_reported(horse, horse.report)
+                settled = True
             self._tend(horse, job, execution)
+        if horse.report is None:
+            self._settle_for(horse, *ended)
+        elif not settled:
+            self._settle_reported(horse, horse.report)
         os.close(horse.pipe)
         self._horse = None
         self._horse_pid = 0
-        self.executions.pop(execution.id, None)
-        if not horse.is_done:
-            self._settle_for(horse, *ended)
-            self._tidy_redis(job, execution)
 
     def _wait(self, horse: Horse) -> tuple[int, struct_rusage] | None:
         """Its exit status and what it used, once it has ended; else None after a moment."""
@@ -397,12 +458,12 @@ class Worker(RQWorker):
             return status, usage
         if horse.pipe_closed:
             # It is about to end: only what the kernel does for it is left.
-            time.sleep(0.001)
+            time.sleep(0.0005)
         elif select.select([horse.pipe], [], [], LOOK_SECONDS)[0]:
             horse.hear()
         return None
 
-    def _tend(self, horse: Horse, job: RQJob, execution: Execution) -> None:
+    def _tend(self, horse: Horse, job: RQJob, execution: Execution | None) -> None:
         """What the parent does for a living work-horse, several times a second."""
         moment = time.monotonic()
         if self._stop_requested:
@@ -414,7 +475,8 @@ class Worker(RQWorker):
             self._renew(horse)
             self._look_after_dispatcher()
             with suppress(*REDIS_ERRORS):
-                self.maintain_heartbeats(job, execution)
+                if execution:
+                    self.maintain_heartbeats(job, execution)
         if horse.kill_at is not None and moment >= horse.kill_at:
             logger.warning("Worker %s: killing work-horse %d (%s)", self.name, horse.pid, horse.reason)
             self.kill_horse()
@@ -429,17 +491,12 @@ class Worker(RQWorker):
 
     def _renew(self, horse: Horse) -> None:
         """Give the row a new lease, and learn whether it is to be cancelled or was given away."""
-        if horse.fence is None:
-            return
         try:
-            with _short_database():
-                row = lifecycle.renew(UUID(horse.job_id), horse.fence)
-                given_away = (
-                    row is None and Job.objects.filter(pk=horse.job_id, fence__gt=horse.fence).exists()
-                )
+            row, given_away = _in_database(lambda: _renewed(horse.row))
         except DatabaseError as error:
             # The row may be locked by the work-horse's own long transaction: then nobody else can take it
             # either.
+            connection.close()
             logger.info("Worker %s: the lease was not renewed (%s)", self.name, type(error).__name__)
             return
         if given_away:
@@ -447,11 +504,26 @@ class Worker(RQWorker):
         elif row and row.cancel_requested_at:
             horse.kill_within(settings.JOBS_STOP_SECONDS, "cancel")
 
+    def _settle_reported(self, horse: Horse, report: Report) -> None:
+        """Write the success of a work-horse that left that to its parent."""
+        success = report.success
+        if success is None:
+            live.publish(f"job:{horse.row.pk}")
+            return
+        try:
+            runner.patiently(lambda: _in_database(lambda: runner.settle_success(horse.row, success)))
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            logger.warning("Worker %s: left to the lease (%s)", self.name, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 -- a value that the database refuses ends its attempt, not the worker
+            logger.error("Worker %s: a report could not be stored (%s)", self.name, type(error).__name__)  # noqa: TRY400
+            horse.report = None
+
     def _settle_for(self, horse: Horse, status: int, usage: struct_rusage) -> None:
         """Settle the row of a work-horse that ended without a word."""
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit status {status >> 8}"
         logger.warning("Worker %s: work-horse %d ended early (%s)", self.name, horse.pid, how)
-        if self._stopped_job_id == horse.job_id:
+        if self._stopped_job_id == str(horse.row.pk):
             self._stopped_job_id, horse.reason = None, "cancel"
         record = Record(
             error_class=how,
@@ -459,26 +531,59 @@ class Worker(RQWorker):
             cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3),
         )
         try:
-            with _short_database():
-                runner.patiently(lambda: _settle(horse, record))
+            runner.patiently(lambda: _in_database(lambda: _settle(horse, record)))
         except DatabaseError as error:
+            connection.close()
             logger.warning("Worker %s: left to the lease (%s)", self.name, type(error).__name__)
 
-    def _tidy_redis(self, job: RQJob, execution: Execution) -> None:
-        """Take away what the work-horse would have taken away from RQ's lists."""
+    # --- What RQ's pages show -------------------------------------------------------------------------------
+
+    def _show_start(self, job: RQJob) -> Execution | None:
+        """RQ's record of an execution, or none while Redis is away."""
+        try:
+            execution = self.prepare_execution(job)
+            with self.connection.pipeline() as pipeline:
+                self.heartbeat(int(self.get_heartbeat_ttl(job)), pipeline=pipeline)
+                job.prepare_for_execution(self.name, pipeline=pipeline)
+                pipeline.persist(job.key)
+                pipeline.execute()
+        except REDIS_ERRORS as error:
+            logger.info("Worker %s: Redis was not told of a start (%s)", self.name, type(error).__name__)
+            self.executions.clear()
+            return None
+        return execution
+
+    def _show_end(self, job: RQJob, execution: Execution | None, *, failed: bool) -> None:
+        """Have RQ's lists say that the execution is over; without Redis they forget it in time."""
+        self.executions.clear()
+        if execution is None:
+            return
+        registry = job.failed_job_registry if failed else job.finished_job_registry
+        ttl_seconds = FAILURE_TTL_SECONDS if failed else RESULT_TTL_SECONDS
+        ended_at = now()
         with suppress(*REDIS_ERRORS), self.connection.pipeline() as pipeline:
             execution.delete(job, pipeline)
-            pipeline.expire(job.key, FAILURE_TTL_SECONDS)
+            status = RQStatus.FAILED if failed else RQStatus.FINISHED
+            pipeline.hset(job.key, mapping={"status": status.value, "ended_at": utcformat(ended_at)})
+            pipeline.expire(job.key, ttl_seconds)
+            pipeline.zadd(registry.key, {job.id: current_timestamp() + ttl_seconds})
+            if failed:
+                self.increment_failed_job_count(pipeline=pipeline)
+            else:
+                self.increment_successful_job_count(pipeline=pipeline)
+            self.increment_total_working_time(ended_at - (job.started_at or ended_at), pipeline)
+            self.set_state(WorkerStatus.IDLE, pipeline=pipeline)
             pipeline.execute()
 
 
+def _renewed(claimed: Job) -> tuple[Job | None, bool]:
+    """The row with a new lease, if the attempt still has it; and whether another attempt has it by now."""
+    row = lifecycle.renew(claimed.pk, claimed.fence)
+    return row, row is None and Job.objects.filter(pk=claimed.pk, fence__gt=claimed.fence).exists()
+
+
 def _settle(horse: Horse, record: Record) -> None:
-    rows = Job.objects.filter(pk=horse.job_id)
-    if horse.fence is None:
-        # It never came to claim the row: the hint is spent, and another one is needed.
-        rows.filter(status=JobStatus.QUEUED).update(sent_at=None)
-        return
-    row = rows.filter(fence=horse.fence, status=JobStatus.RUNNING).first()
+    row = Job.objects.filter(pk=horse.row.pk, fence=horse.row.fence, status=JobStatus.RUNNING).first()
     if row is None:
         return
     with suppress(FencedError):
@@ -493,15 +598,32 @@ def _settle(horse: Horse, record: Record) -> None:
                 upkeep.lose(row, Cause.PROCESS_DIED, record)
 
 
-@contextmanager
-def _short_database() -> Iterator[None]:
-    """A connection that waits for no lock for long, and is closed before the next fork could share it."""
-    try:
+def _in_database(step: Callable[[], T]) -> T:
+    """What the step returns, on the parent's own connection, which waits for no lock for long."""
+    if connection.connection is None:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_WAIT_SECONDS}s"])
             else:
                 cursor.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_SECONDS * 1000}")
-        yield
-    finally:
+    return step()
+
+
+def _prepare_fork() -> None:
+    """Close what a fork may not share: an open SQLite file, whose locks the library counts per process.
+
+    A connection to PostgreSQL is kept: the child sets it aside.
+    """
+    if connection.vendor == "sqlite":
         connections.close_all()
+
+
+# Never used, and never closed either: closing would say goodbye to the server in the parent's name.
+_of_parent: list[Any] = []
+
+
+def _leave_connections_to_parent() -> None:
+    """Have this process open connections of its own when it needs one."""
+    for inherited in connections.all(initialized_only=True):
+        _of_parent.append(inherited)
+        del connections[inherited.alias]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from redis import Redis
 
 from jobs import dispatch, services
@@ -233,6 +234,20 @@ def test_x13_a_connection_that_is_reset_mid_job_ends_the_attempt_and_the_next_su
     assert outcomes(job) == ["failed", "succeeded"]
 
 
+@pytest.mark.parametrize("site", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+def test_x13_a_worker_outlives_the_cut_of_the_connection_that_it_keeps(site: Site) -> None:
+    worker = site.worker()
+    wait_for(tasks.empty.enqueue(), S.SUCCEEDED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    job = tasks.empty.enqueue()
+    wait_for(job, S.SUCCEEDED)
+    assert (outcomes(job), _is_alive(worker.pid)) == (["succeeded"], True)
+
+
 def test_x16_one_job_delivered_twenty_times_to_four_workers_runs_once(
     site: Site, redis: RedisServer, tmp_path: Path
 ) -> None:
@@ -265,6 +280,24 @@ def test_a_process_that_leaves_without_a_word_counts_as_lost(site: Site) -> None
     site.worker()
     wait_for(job, S.FAILED)
     assert outcomes(job) == ["lost"] * 3
+
+
+def test_a_success_that_cannot_be_stored_costs_an_attempt_and_not_the_worker(site: Site) -> None:
+    job, following = tasks.count_too_far.enqueue(), tasks.empty.enqueue()
+    worker = site.worker()
+    wait_for(job, S.FAILED)
+    wait_for(following, S.SUCCEEDED)
+    assert outcomes(job) == ["lost"] * 2
+    assert _is_alive(worker.pid)
+
+
+def test_jobs_run_one_after_the_other_on_the_connection_that_their_parent_keeps(
+    site: Site, tmp_path: Path
+) -> None:
+    jobs = [tasks.look_into_the_database.enqueue(path=str(tmp_path / "out")) for _ in range(5)]
+    site.burst("critical")
+    assert [outcomes(job) for job in jobs] == [["succeeded"]] * 5
+    assert set(lines(tmp_path / "out")) == {"running"}
 
 
 def test_a_running_job_stops_within_seconds_of_its_cancellation(site: Site, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from jobs import lifecycle, runner
 from jobs.context import RunningJob
 from jobs.declarations import TASKS
 from jobs.errors import ArgumentsError, JobError, PermanentError, TimeLimitError
+from jobs.lifecycle import Seat
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
+from jobs.runner import Report
 from jobs.tasks import Task, task
 from tests.support.jobs import drain
 from tests.support.probe import tasks
@@ -259,6 +261,70 @@ def test_rq_is_told_of_a_failure_without_its_reason() -> None:
         runner.run_job(str(job.pk), 1)
     assert str(caught.value) == str(job.pk)
     assert caught.value.__cause__ is None
+
+
+def test_a_plain_success_in_a_work_horse_is_left_to_the_parent_to_write(tmp_path: Path, seat: Seat) -> None:
+    row = runner.claim(tasks.note.enqueue(path=str(tmp_path / "out")).pk, seat)
+    assert row
+    report = Report.from_line(runner.run_apart(row).to_line())
+    assert report.success
+    assert Job.objects.get(pk=row.pk).status == S.RUNNING
+    runner.settle_success(row, report.success)
+    job, attempt = Job.objects.get(pk=row.pk), Attempt.objects.get(job=row)
+    assert (job.status, job.result, attempt.outcome) == (S.SUCCEEDED, {"text": "x"}, "succeeded")
+    assert attempt.peak_memory_bytes
+
+
+def test_a_reported_success_of_an_attempt_that_lost_the_job_changes_nothing(
+    tmp_path: Path, seat: Seat
+) -> None:
+    row = runner.claim(tasks.note.enqueue(path=str(tmp_path / "out")).pk, seat)
+    assert row
+    report = runner.run_apart(row)
+    Job.objects.filter(pk=row.pk).update(fence=row.fence + 1)
+    assert report.success
+    runner.settle_success(row, report.success)
+    assert Job.objects.get(pk=row.pk).status == S.RUNNING
+
+
+def test_a_failure_in_a_work_horse_is_settled_there(seat: Seat) -> None:
+    row = runner.claim(tasks.refuse.enqueue().pk, seat)
+    assert row
+    assert runner.run_apart(row) == Report(failed=True)
+    assert Job.objects.get(pk=row.pk).status == S.FAILED
+
+
+def test_a_task_that_completed_by_itself_leaves_nothing_to_write(declare: Any, seat: Seat) -> None:
+    def complete(job: RunningJob) -> None:
+        """Complete."""
+        with job.completing():
+            pass
+
+    row = runner.claim(declare(complete).enqueue().pk, seat)
+    assert row
+    assert runner.run_apart(row) == Report()
+
+
+def test_a_result_that_is_not_plain_json_is_the_task_s_own_failure(declare: Any) -> None:
+    def return_nan(job: RunningJob) -> dict[str, Any]:
+        """Return what JSON does not know."""
+        return {"share": float("nan")}
+
+    job = once(declare(return_nan, attempts=1))
+    assert (job.status, job.error_class) == (S.FAILED, "ValueError")
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_the_log_line_of_a_failed_or_retrying_job_names_the_error_s_class(
+    declare: Any, caplog: Any, attempts: int
+) -> None:
+    def fail(job: RunningJob) -> None:
+        """Fail."""
+        raise ValueError("TREMBLAY")
+
+    with caplog.at_level(logging.INFO, logger="jobs.runner"):
+        once(declare(fail, attempts=attempts))
+    assert caplog.records[-1].error_class == "ValueError"
 
 
 def test_log_lines_are_kept_with_the_attempt(declare: Any) -> None:

@@ -116,6 +116,17 @@ def test_f03_an_id_that_is_none_is_put_aside(raw: bytes, job: Job, redis: Redis,
     assert take(queue, redis) == str(job.pk)
 
 
+def test_f03_a_good_hash_under_an_id_that_no_row_can_have_is_put_aside(
+    job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    data = payload([RUN_FUNCTION, None, ["smuggled", PAYLOAD_VERSION], {}])
+    redis.copy(f"rq:job:{job.pk}", "rq:job:smuggled")
+    redis.hset("rq:job:smuggled", "data", data)
+    redis.lpush("rq:queue:critical", "smuggled")
+    assert take(queue, redis) == str(job.pk)
+    assert redis.llen(QUARANTINE_KEY) == 1
+
+
 def test_the_quarantine_keeps_the_reason_and_no_content(job: Job, redis: Redis, queue: HintQueue) -> None:
     redis.hset(f"rq:job:{job.pk}", "description", "TREMBLAY")
     take(queue, redis)

@@ -9,6 +9,8 @@ from django_rq.workers import get_worker
 from redis import Redis
 from rq.serializers import JSONSerializer
 
+from jobs.models import Job
+from jobs.runner import Report
 from jobs.workers import Horse, Worker
 from tests.support.processes import RedisServer, free_port
 
@@ -67,22 +69,31 @@ def test_a_worker_wakes_often_enough_to_look_after_its_dispatcher(worker: Worker
     assert worker.dequeue_timeout < worker.connection_timeout < 10
 
 
-def test_a_work_horse_tells_what_it_claimed_and_that_it_is_done(pipe: tuple[int, int]) -> None:
+def test_a_work_horse_reports_in_as_many_pieces_as_the_pipe_makes_of_it(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    horse = Horse(pid=1, job_id="x", pipe=reading, hard_limit_seconds=1)
-    os.write(writing, b"7\n")
+    horse = Horse(pid=1, row=Job(), pipe=reading, hard_limit_seconds=1)
+    report = Report({"result": {"text": "é\n" * 1000}})
+    line = report.to_line()
+    os.write(writing, line[:700])
     horse.hear()
-    assert (horse.fence, horse.is_done) == (7, False)
-    os.write(writing, b"done\n")
-    horse.hear()
-    assert (horse.is_done, horse.pipe_closed) == (True, False)
+    assert (horse.report, horse.pipe_closed) == (None, False)
+    os.write(writing, line[700:])
     os.close(writing)
     horse.hear()
-    assert horse.pipe_closed
+    assert (horse.report, horse.pipe_closed) == (report, True)
+
+
+def test_a_report_that_breaks_off_counts_as_none(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    horse = Horse(pid=1, row=Job(), pipe=reading, hard_limit_seconds=1)
+    os.write(writing, Report(failed=True).to_line()[:-1])
+    os.close(writing)
+    horse.hear()
+    assert (horse.report, horse.pipe_closed) == (None, True)
 
 
 def test_the_first_reason_to_kill_a_work_horse_stays(pipe: tuple[int, int]) -> None:
-    horse = Horse(pid=1, job_id="x", pipe=pipe[0], hard_limit_seconds=1)
+    horse = Horse(pid=1, row=Job(), pipe=pipe[0], hard_limit_seconds=1)
     os.close(pipe[1])
     horse.kill_within(30, "cancel")
     planned_at = horse.kill_at

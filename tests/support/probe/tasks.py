@@ -11,6 +11,7 @@ from django.db import connection
 
 from jobs.context import RunningJob
 from jobs.errors import PermanentError, PostponeError
+from jobs.models import Job
 from jobs.tasks import Backoff, task
 
 QUICK = Backoff(first_seconds=0.1, factor=1, longest_seconds=0.1, jitter=0)
@@ -26,6 +27,19 @@ def note(job: RunningJob, path: str, text: str = "x") -> dict[str, Any] | None:
 @task(queue="critical", backoff=QUICK)
 def empty(job: RunningJob) -> None:
     """Do nothing."""
+
+
+@task(queue="critical", attempts=2, backoff=QUICK)
+def count_too_far(job: RunningJob) -> None:
+    """Report, too soon to be written at once, what no column holds, and end well."""
+    job.progress(1, 2)
+    job.progress(10**30, 10**30)
+
+
+@task(queue="critical", backoff=QUICK)
+def look_into_the_database(job: RunningJob, path: str) -> None:
+    """Note what the job's own row says, read on a connection of this process."""
+    _append(path, Job.objects.get(pk=job.id).status)
 
 
 @task(queue="validations", timeout_seconds=120, attempts=3, backoff=QUICK)
