@@ -314,3 +314,17 @@ def test_a14_running_again_counts_as_an_upload(failed_run: ValidationRun, member
     with pytest.raises(UploadRefusedError) as caught:
         services.run_again(run=limited, by=member, options={}, profile=limited.profile)
     assert caught.value.code == "daily-limit"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_b03_a_table_with_far_too_many_columns_fails_at_once_and_says_why(
+    organization: Organization, member: User
+) -> None:
+    header = ";".join(f"c{number}" for number in range(2000))
+    rows = "\r\n".join(";".join(["1"] * 2000) for _ in range(10))
+    run = factories.sent_run(organization, member, f"{header}\r\n{rows}\r\n".encode())
+    drain(raising=False)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "too_big")
+    assert run.job is not None
+    assert run.job.attempt == 1

@@ -23,7 +23,7 @@ import duckdb
 
 from validations.engine import reading as reading_half
 from validations.engine import report, table
-from validations.engine.errors import EngineError
+from validations.engine.errors import EngineError, TableTooBigError
 from validations.engine.judge import FINDING_COLUMNS, RECORD_COLUMNS, Judge
 from validations.engine.options import Options
 from validations.engine.profile import Profile
@@ -218,6 +218,8 @@ def _no_cells_in_errors() -> Iterator[None]:
     """Turn DuckDB's errors, whose texts quote cells, into our own without them."""
     try:
         yield
+    except duckdb.OutOfMemoryException:
+        raise TableTooBigError("the memory limit is too small for the table") from None
     except duckdb.Error as error:
         kind = type(error).__name__
     else:

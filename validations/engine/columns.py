@@ -43,10 +43,6 @@ class Matching:
     how: tuple[How | None, ...]
     problems: tuple[HeaderProblem, ...]
 
-    def index_of(self, name: str) -> int | None:
-        """The position of a field's column, None where the file has none."""
-        return self.fields.index(name) if name in self.fields else None
-
 
 @dataclass(slots=True)
 class _State:

@@ -1,6 +1,7 @@
 """What the engine raises.
 
 EngineError                 anything the engine refuses
+├── TableTooBigError        permanent: the memory limit is too small for the table, most often for its many columns
 └── UnreadableFileError     permanent: the file is no table that could be checked
 """
 
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 
 class EngineError(Exception):
     """The engine could not do what was asked."""
+
+
+class TableTooBigError(EngineError):
+    """Permanent: the table does not fit into the memory that the engine may use."""
 
 
 @dataclass(frozen=True, slots=True)

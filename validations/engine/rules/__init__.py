@@ -50,12 +50,8 @@ class Parameter:
     default: int | str | tuple[str, ...]
     unit: Unit
     title: Text
+    # The payer's text behind the default; empty while it is to be confirmed.
     source: str = ""
-
-    @property
-    def to_be_confirmed(self) -> bool:
-        """Whether no text of the payer stands behind the default yet."""
-        return not self.source
 
 
 @dataclass(frozen=True, slots=True)
