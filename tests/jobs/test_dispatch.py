@@ -54,7 +54,8 @@ def test_x07_many_jobs_of_one_request_wait_for_a_mute_redis_only_once(mute_redis
     began = time.monotonic()
     for _ in range(20):
         tasks.empty.enqueue()
-    assert time.monotonic() - began < 1.5
+    # Twenty time-outs of half a second would take ten seconds.
+    assert time.monotonic() - began < 5
     assert Job.objects.filter(status=JobStatus.HELD).count() == 20
 
 
