@@ -100,7 +100,7 @@ def _copy_of(template: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{path}"
         return
     name = environ.Env.db_url_config(template)["NAME"]
-    with _postgresql_database(template.replace(name, "postgres", 1), template=name) as url:
+    with _postgresql_database(_beside(template, "postgres"), template=name) as url:
         yield url
 
 
@@ -108,14 +108,19 @@ def _copy_of(template: str, folder: Path) -> Iterator[str]:
 def _postgresql_database(server: str, *, template: str | None) -> Iterator[str]:
     """A database that exists for the block."""
     name = f"jobs_test_{uuid4().hex[:12]}"
-    maintenance = environ.Env.db_url_config(server)["NAME"]
     copy = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + copy)
         try:
-            yield server.replace(f"/{maintenance}", f"/{name}", 1)
+            yield _beside(server, name)
         finally:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _beside(url: str, name: str) -> str:
+    """The address of another database on the same server; a role may bear the name of its database."""
+    address, mark, options = url.partition("?")
+    return f"{address.rpartition('/')[0]}/{name}{mark}{options}"
 
 
 @contextmanager
