@@ -6,21 +6,29 @@ minutes a million. Then a folder of small files in one call, with the profile an
 csv.reader.
 
 `python -m benchmarks.engine small-files`: only the small files.
-`python -m benchmarks.engine memory`: the peak at 1,000,000 and at 5,000,000 rows, which takes minutes.
+`python -m benchmarks.engine memory [MB...]`: the peak at 1,000,000 and at 5,000,000 rows and of a wide table, under
+DuckDB's memory limit of the settings or under each one named; takes minutes.
 """
 
 import csv
 import json
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.measure import Cost, run_module
+
+if TYPE_CHECKING:
+    from validations.engine.options import Options
 
 ROWS = 1_000_000
 FRICTIONLESS_ROWS = 20_000
 MEMORY_ROWS = (1_000_000, 5_000_000)
+WIDE_COLUMNS, WIDE_ROWS = 500, 20_000
 SMALL_FILES = 2_000
 # Every so many files one has this many rows more: 20 to 200.
 SMALL_ROWS = range(20, 201, 20)
@@ -66,13 +74,20 @@ def _small_files() -> None:
             )
 
 
-def _memory() -> None:
-    """Print the peak memory of a large and of a very large file."""
+def _memory(limits_mb: list[str]) -> None:
+    """Print the peak memory of a large, of a very large and of a wide file, limit by limit."""
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
-        path = Path(folder) / "large.csv"
+        path = Path(folder) / "file.csv"
         for rows in MEMORY_ROWS:
             run_module("benchmarks.engine", "make", str(path), str(rows))
-            _print(f"engine, {rows:,} rows", run_module("benchmarks.engine", "ours", str(path)), rows)
+            for limit in limits_mb:
+                cost = run_module("benchmarks.engine", "ours", str(path), limit)
+                _print(f"{limit} MB, {rows:,} rows", cost, rows)
+        run_module("benchmarks.engine", "make-wide", str(path))
+        for limit in limits_mb:
+            cost = run_module("benchmarks.engine", "wide", str(path), limit)
+            outcome = cost.output.strip()
+            _print(f"{limit} MB, {WIDE_COLUMNS} columns x {WIDE_ROWS:,} rows: {outcome}", cost, WIDE_ROWS)
 
 
 def _print(name: str, cost: Cost, rows: int) -> None:
@@ -93,13 +108,41 @@ def _floor(path: Path) -> int:
         return sum(1 for _ in csv.reader(stream, delimiter=";"))
 
 
-def _ours(path: Path) -> int:
-    from validations.engine.check import Check
+def _make_wide(path: Path) -> int:
+    """The columns of the profile, and beside them as many as make up WIDE_COLUMNS."""
+    _make(path, WIDE_ROWS)
+    first, *lines = path.read_text(encoding="latin-1").splitlines()
+    others = range(WIDE_COLUMNS - len(first.split(";")))
+    with path.open("w", encoding="latin-1") as stream:
+        stream.write(first + "".join(f";column {number}" for number in others) + "\n")
+        for row, line in enumerate(lines):
+            stream.write(line + "".join(f";{(row * 31 + number) % 9973:06d}" for number in others) + "\n")
+    return WIDE_ROWS
+
+
+def _wide(path: Path, memory_limit_mb: int) -> str:
+    """How a table of many columns ends: the number of its findings, or the reason in words."""
+    from validations.engine import outcome
+    from validations.engine.profile import load_profile
+
+    profile = load_profile("quebec-medical")
+    result = outcome.examine(path, profile, _options(memory_limit_mb), outcome.Wanted(1, "en"))
+    return result.error or f"{sum(result.by_code.values())} findings"
+
+
+def _options(memory_limit_mb: int | None) -> "Options":
     from validations.engine.options import Options
+
+    options = Options(today=TODAY)
+    return replace(options, memory_limit_mb=memory_limit_mb) if memory_limit_mb else options
+
+
+def _ours(path: Path, memory_limit_mb: int | None = None) -> int:
+    from validations.engine.check import Check
     from validations.engine.profile import load_profile
 
     found = 0
-    with Check(path, load_profile("quebec-medical"), Options(today=TODAY)) as check:
+    with Check(path, load_profile("quebec-medical"), _options(memory_limit_mb)) as check:
         check.read(None)
         check.run_rules(None)
         with tempfile.NamedTemporaryFile("w") as output:
@@ -179,14 +222,19 @@ _PARTS = {
     "floor-small": _floor_small,
     "small": _small,
     "small-none": _small_none,
+    "make-wide": _make_wide,
 }
+# Parts that take DuckDB's memory limit too.
+_LIMITED: dict[str, Callable[[Path, int], object]] = {"ours": _ours, "wide": _wide}
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["make", path, count]:
             _make(Path(path), int(count))
-        case ["memory"]:
-            _memory()
+        case ["memory", *limits_mb]:
+            _memory(limits_mb or [str(_options(None).memory_limit_mb)])
+        case ["ours" | "wide" as part, path, limit_mb]:
+            print(_LIMITED[part](Path(path), int(limit_mb)))
         case ["small-files"]:
             _small_files()
         case [part, path] if part in _PARTS:

@@ -14,6 +14,7 @@ that the answer follows the last byte at once, and what may not come in is refus
 import hashlib
 import html
 import logging
+import os
 import tempfile
 import threading
 import time
@@ -41,6 +42,8 @@ HEADER_MAX_BYTES = 32 * 1024
 HEADERS_PER_PART = 8
 # Where the upload handlers of this project look for files that a killed process left behind.
 TEMPORARY_SUFFIX = ".upload"
+# So much of a file may wait for the disk: when its last byte is here, little is left to be written.
+UNWRITTEN_MAX_BYTES = 8 * 1024 * 1024
 # Encodings of a part that leave its bytes as they are; browsers send none at all.
 _PLAIN_ENCODINGS = ("", "7bit", "8bit", "binary")
 
@@ -130,17 +133,28 @@ class HashedUpload(TemporaryUploadedFile):
         extra = dict(parameters)
         UploadedFile.__init__(self, spool, name, content_type, 0, extra.get("charset"), extra)  # type: ignore[arg-type]  # a wrapped file
         self._digest = hashlib.sha256()
+        self._unwritten_bytes = 0
 
     def take(self, data: bytes | memoryview) -> None:
         """Append to the file."""
         self._digest.update(data)
         self.file.write(data)
         self.size += len(data)
+        self._unwritten_bytes += len(data)
+        if self._unwritten_bytes >= UNWRITTEN_MAX_BYTES:
+            self._write_through()
 
     def complete(self) -> None:
         """Make the file readable from its start; nothing may be appended after it."""
+        self._write_through()
         self.file.seek(0)
         self.sha256 = self._digest.hexdigest()
+
+    def _write_through(self) -> None:
+        """Wait until the disk has what came so far, so that it survives a power loss."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self._unwritten_bytes = 0
 
 
 class HashedUploadHandler(FileUploadHandler):

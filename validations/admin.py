@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -22,6 +22,8 @@ from jobs.admin.base import (
     as_json,
     badge,
     bytes_text,
+    folded,
+    json_text,
     link_to,
     person,
     seconds_text,
@@ -74,8 +76,7 @@ class ValidationRunAdmin(ReadOnlyAdmin):
     list_display = (
         "display_file",
         "display_organization",
-        "display_status",
-        "display_verdict",
+        "display_state",
         "error_count",
         "warning_count",
         "display_sent",
@@ -194,6 +195,11 @@ class ValidationRunAdmin(ReadOnlyAdmin):
     def display_organization(self, run: ValidationRun) -> str:
         """The organization, leading to its page."""
         return link_to(run.organization)
+
+    @admin.display(description=gettext_lazy("state"), ordering="status")
+    def display_state(self, run: ValidationRun) -> str:
+        """Where the run is, or what came of it."""
+        return self.display_verdict(run) if run.verdict else self.display_status(run)
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def display_status(self, run: ValidationRun) -> str:
@@ -356,7 +362,7 @@ class FindingAdmin(PatientDataAdmin):
         "column_label",
         "display_value",
         "display_suggestion",
-        "amount_cents",
+        "display_amount",
         "display_run",
     )
 
@@ -392,6 +398,11 @@ class FindingAdmin(PatientDataAdmin):
     def display_suggestion(self, finding: Finding) -> str:
         """What should stand there."""
         return finding.suggestion or "–"
+
+    @admin.display(description=gettext_lazy("amount at stake"))
+    def display_amount(self, finding: Finding) -> str:
+        """What the payer may refuse because of it."""
+        return "–" if finding.amount_cents is None else money(finding.amount_cents)
 
     @admin.display(description=gettext_lazy("message"))
     def hidden_message(self, finding: Finding) -> str:
@@ -518,7 +529,7 @@ class ProfileAdmin(StaffAdmin):
         obj.version = next_version(obj)
         if change:
             obj.pk = None
-            obj._state.adding = True  # noqa: SLF001 -- Django's documented way to copy a row
+            obj._state.adding = True
         super().save_model(request, obj, form, change=False)
 
     @admin.display(description=gettext_lazy("title"))
@@ -533,8 +544,10 @@ class ProfileAdmin(StaffAdmin):
 
     @admin.display(description=gettext_lazy("Table Schema and rules"))
     def display_descriptor(self, profile: Profile) -> str:
-        """The descriptor to read."""
-        return as_json(profile.descriptor)
+        """The descriptor to read, folded: it has some hundred lines."""
+        count = len(profile.descriptor.get("fields", []))
+        summary = ngettext("%(count)d column", "%(count)d columns", count) % {"count": count}
+        return folded(summary, json_text(profile.descriptor))
 
 
 def next_version(profile: Profile) -> int:

@@ -130,7 +130,11 @@ class FindingFilters(CamelSchema):
     per_page: int = 100
 
 
-@router.post("", response={202: AcceptedBody, 403: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody})
+@router.post(
+    "",
+    response={202: AcceptedBody, 403: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody},
+    summary="Send a billing file",
+)
 def create_validation(
     request: HttpRequest, file: File[UploadedFile], options: Form[UploadOptions]
 ) -> Status[AcceptedBody]:
@@ -150,7 +154,7 @@ def create_validation(
     return Status(202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id))
 
 
-@router.get("/{uuid:validation_id}", response=RunBody)
+@router.get("/{uuid:validation_id}", response=RunBody, summary="Follow a run")
 def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
     """Where a run is and, once it is completed, what was found."""
     run = _run(request, validation_id, "validations.view_validationrun")
@@ -179,7 +183,7 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
     )
 
 
-@router.get("/{uuid:validation_id}/findings", response=FindingsBody)
+@router.get("/{uuid:validation_id}/findings", response=FindingsBody, summary="Read what to fix")
 def list_findings(request: HttpRequest, validation_id: UUID, filters: Query[FindingFilters]) -> FindingsBody:
     """One page of what was found, at most 500 a page."""
     run = _run(request, validation_id, "validations.view_finding")

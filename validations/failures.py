@@ -16,9 +16,6 @@ def sentence(code: str, params: dict[str, Any]) -> str:
         "file-gone": _("The file is no longer stored. Send it again."),
         "file-changed": _("The stored file is damaged. Send it again."),
         "wrong-organization": _("This run does not belong to your organization."),
-        "too_big": _(
-            "The file has too many columns or too long cells to be checked here. Send only the columns of the bill."
-        ),
         "too_long": _("Checking the file took too long. Split it into smaller files and send them."),
         "storage": _("The disk of the server is full. The support team was told; try again later."),
     }

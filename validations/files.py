@@ -1,13 +1,16 @@
 """The stored upload: opened for the engine, deleted when its run has ended."""
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from django.conf import settings
+from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
@@ -50,6 +53,46 @@ def local_copy(run: ValidationRun) -> Iterator[Path]:
             yield Path(copy.name)
         return
     yield Path(path)
+
+
+class _SecondName(File[bytes]):
+    """A stored file under a second name, which a storage on a local disk moves into place."""
+
+    def __init__(self, stored: Path, second: Path) -> None:
+        os.link(stored, second)
+        self._path = second
+        super().__init__(second.open("rb"), name=stored.name)
+
+    def temporary_file_path(self) -> str:
+        """Where Django's storage finds what it moves."""
+        return str(self._path)
+
+
+@contextmanager
+def another_copy(run: ValidationRun) -> Iterator[File[bytes]]:
+    """The uploaded bytes, to be stored for another run as well; each run deletes its own.
+
+    On a local disk they get a second name, which takes no time however large they are; stored bytes are never written
+    to again.
+
+    Raises: FileNotFoundError when they are not stored.
+    """
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Named like an unfinished upload: one that a crash leaves here is swept with those.
+    second = folder / f"{uuid4().hex}.upload"
+    with ExitStack() as exits:
+        copy: File[bytes]
+        try:
+            copy = _SecondName(Path(run.file.path), second)
+            exits.callback(second.unlink, missing_ok=True)
+        except FileNotFoundError:
+            raise
+        except (NotImplementedError, OSError):
+            # A remote storage, or a file system without second names.
+            copy = run.file.open("rb")
+        exits.callback(copy.close)
+        yield copy
 
 
 def delete_stored_file(run: ValidationRun) -> None:

@@ -21,6 +21,9 @@ DISPLAY_NAME_LENGTH = 200
 # Enough to see every signature below and to tell a file of line ends from a table.
 HEAD_BYTES = 4096
 
+# The limit is on the last 24 hours, so that room comes back little by little.
+RETRY_AFTER_SECONDS = 3600
+
 # First bytes -> what was sent; the words stand in the sentence "The file is …".
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "pdf"),
@@ -50,6 +53,11 @@ class UploadRefusedError(Exception):
         self.code = code
         self.status = status
         self.params = params
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says beside its status: when to come back after a limit."""
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)} if self.status == 429 else {}
 
     @property
     def message(self) -> str:

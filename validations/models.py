@@ -57,7 +57,7 @@ class RunStatus(models.TextChoices):
     PROCESSING = "processing", _("In progress")
     COMPLETED = "completed", pgettext_lazy("run", "Completed")
     FAILED = "failed", _("Could not be processed")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("run", "Cancelled")
 
 
 # The final states.

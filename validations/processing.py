@@ -13,7 +13,7 @@ from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
 from validations import store
 from validations.engine.check import Check
-from validations.engine.errors import TableTooBigError, UnreadableFileError
+from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
 from validations.engine.profile import Profile as EngineProfile
 from validations.engine.report import Summary
@@ -49,8 +49,6 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
             return _check(job, run, result, check, reporter)
     except UnreadableFileError as error:
         raise PermanentError(error.code, **error.params) from None
-    except TableTooBigError:
-        raise PermanentError("too_big") from None
     except OSError as error:
         if error.errno in FULL:
             raise StorageFullError from None

@@ -48,16 +48,6 @@ class Page:
         """The number of the last row shown."""
         return (self.number - 1) * self.per_page + len(self.items)
 
-    @property
-    def has_previous(self) -> bool:
-        """Whether a page stands before this one."""
-        return self.number > 1
-
-    @property
-    def has_next(self) -> bool:
-        """Whether a page follows this one."""
-        return self.number < self.page_count
-
 
 def paginate(rows: QuerySet[Any], *, number: int, per_page: int, total: int | None = None) -> Page:
     """One page of the rows; numbers out of range are brought back into it."""

@@ -1,5 +1,6 @@
 """A run follows its job: what the platform decides about the job becomes the state of the run."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -7,7 +8,9 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from jobs.models import Job, JobStatus
-from jobs.signals import job_finished, job_retrying
+from jobs.signals import job_finished, job_put_back, job_restarted, job_retrying
+from jobs.subjects import works_on
+from validations import services
 from validations.announcements import announce_end
 from validations.files import delete_file_of_ended
 from validations.models import RunStatus, ValidationRun
@@ -15,19 +18,34 @@ from validations.steps import log_step
 from validations.tasks import validate_run
 
 # A run that failed for a passing reason can be retried by a person: its file waits for the sweeper.
-_PASSING = ("", "interrupted", "storage")
+_PASSING = ("", "interrupted", "quarantined", "storage")
 
 
-@receiver(job_retrying, sender=Job)
-def show_retry(job: Job, **kwargs: Any) -> None:
+@job_retrying.listen(task=validate_run.name)
+def show_retry(job: Job) -> None:
     """A run whose attempt ended in a passing failure waits for the next one."""
     for run in _run_of(job):
         ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.QUEUED, phase="", progress_percent=0)
         log_step(run, "retrying", attempt=job.attempt)
 
 
-@receiver(job_finished, sender=Job)
-def settle_run(job: Job, **kwargs: Any) -> None:
+@job_put_back.listen(task=validate_run.name)
+def show_wait(job: Job) -> None:
+    """A run whose worker was asked to stop waits for the next one."""
+    for run in _run_of(job):
+        ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.QUEUED, phase="", progress_percent=0)
+        log_step(run, "put-back")
+
+
+@receiver(job_restarted, sender=Job)
+def follow_restart(job: Job, replaces: Job | None, by: Any, **kwargs: Any) -> None:
+    """A run goes where its job goes, also when somebody sends the job on its way again."""
+    if job.task == validate_run.name:
+        services.follow_restart(job=job, replaces=replaces, by=by)
+
+
+@job_finished.listen(task=validate_run.name)
+def settle_run(job: Job) -> None:
     """A run ends with its job; a completed one was written together with its results already."""
     for run in _run_of(job):
         if job.status == JobStatus.FAILED:
@@ -42,8 +60,14 @@ def settle_run(job: Job, **kwargs: Any) -> None:
             transaction.on_commit(lambda run=run: delete_file_of_ended(run), robust=True)  # type: ignore[misc]
 
 
+@works_on(validate_run.name)
+def find_run(job: Job) -> Iterable[ValidationRun]:
+    """The run that the job checks."""
+    return _run_of(job)
+
+
 def _run_of(job: Job) -> list[ValidationRun]:
-    if job.task != validate_run.name or job.tenant_id is None:
+    if job.tenant_id is None:
         return []
     return list(
         ValidationRun.unscoped.filter(job=job, organization_id=job.tenant_id).select_related("organization")

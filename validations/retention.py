@@ -46,11 +46,6 @@ def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, in
     return counts | {"result_sets": len(result_ids)}
 
 
-def files_are_stored() -> bool:
-    """Whether any run still has its file, so that there will be something to delete."""
-    return ValidationRun.unscoped.exclude(file="").exists()
-
-
 def _end_forsaken_runs(before: datetime) -> int:
     """Fail runs whose job has ended or is gone without telling them: everybody sees an end."""
     active = ValidationRun.unscoped.exclude(status__in=ENDED).filter(created_at__lt=before)

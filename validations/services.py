@@ -8,20 +8,25 @@ from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from jobs import services as job_services
-from jobs.errors import IllegalTransitionError
+from jobs.errors import IllegalTransitionError, RefusedError
+from jobs.models import Job
 from organizations.models import Organization, User
 from validations import tasks
-from validations.files import FULL, delete_stored_file
+from validations.files import FULL, another_copy, delete_stored_file
 from validations.intake import UploadRefusedError, check_upload
 from validations.models import ENDED, Profile, RunStatus, ValidationRun
 from validations.options import clean_options
 from validations.steps import log_step
 
 
-class FileGoneError(Exception):
+class FileGoneError(RefusedError):
     """The uploaded file was deleted after its run, so it cannot be checked again."""
+
+    def __str__(self) -> str:
+        return _("The uploaded file is no longer stored: it has to be sent again.")
 
 
 def create_run(
@@ -83,15 +88,28 @@ def retry_run(*, run: ValidationRun, by: User) -> bool:
         raise FileGoneError
     _refuse_suspended(run.organization)
     try:
-        with transaction.atomic():
-            if not job_services.retry_job(job=run.job, by=by):
-                return False
-            _put_back(run)
-            log_step(run, "retried", user_id=by.pk)
+        return bool(job_services.retry_job(job=run.job, by=by))
     except IllegalTransitionError:
         # Somebody else was faster: the job goes on already.
         return False
-    return True
+
+
+def follow_restart(*, job: Job, replaces: Job | None, by: User | None) -> None:
+    """The run of a job that a person gave another chance waits again, wherever that person pressed the button.
+
+    Raises: RefusedError, in words, when the run cannot be checked again; the job then stays ended too.
+    """
+    run = ValidationRun.unscoped.select_related("organization").filter(job=replaces or job).first()
+    if run is None:
+        return
+    if replaces is not None:
+        raise RefusedError(_("Use “Run again” on the page of the run: it asks what may be changed."))
+    try:
+        _refuse_suspended(run.organization)
+    except UploadRefusedError:
+        raise RefusedError(_("The organization is suspended.")) from None
+    _put_back(run)
+    log_step(run, "retried", **({"user_id": by.pk} if by else {}))
 
 
 def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profile: Profile) -> ValidationRun:
@@ -114,7 +132,7 @@ def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profi
         options=clean_options(options),
     )
     try:
-        with run.file.open("rb") as stored:
+        with another_copy(run) as stored:
             _store_file(again, stored)
     except FileNotFoundError:
         raise FileGoneError from None
@@ -170,7 +188,6 @@ def _insert(run: ValidationRun, user: User) -> None:
     run.job = tasks.validate_run.using(tenant_id=run.organization_id).enqueue(run_id=str(run.pk))
     run.save(force_insert=True)
     log_step(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
-    tasks.plan_sweep()
 
 
 def _run_with_key(organization: Organization, key: str, upload: UploadedFile[bytes]) -> ValidationRun | None:

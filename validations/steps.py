@@ -50,6 +50,7 @@ _SENTENCES: dict[str, Any] = {
     "findings-stored": _findings,
     "completed": lambda p: _("Check completed"),
     "retrying": lambda p: _("Attempt %(attempt)d was interrupted; the next one starts by itself") % p,
+    "put-back": lambda p: _("The check was interrupted; it starts again by itself"),
     "retried": lambda p: _("Started again by a person"),
     "failed": lambda p: _("The file could not be processed"),
     "cancelled": lambda p: _("Cancelled"),

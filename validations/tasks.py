@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-
 from jobs.context import RunningJob
 from jobs.tasks import Backoff, task
 from validations import processing, retention
@@ -30,14 +28,4 @@ def delete_results(job: RunningJob, result_ids: list[int]) -> None:
 @task(queue="maintenance")
 def sweep_files(job: RunningJob) -> dict[str, Any] | None:
     """Delete files whose run has ended, files without a run, and result sets that were left behind."""
-    counts = retention.sweep(abandoned_after=timedelta(hours=24), checkpoint=job.checkpoint)
-    if retention.files_are_stored():
-        plan_sweep()
-    return counts
-
-
-def plan_sweep() -> None:
-    """Have the leftovers of today swept tomorrow, once however often it is asked for."""
-    # The date makes another key of it than that of the sweep which plans the next one.
-    today = timezone.localdate()
-    sweep_files.using(delay=timedelta(hours=25), idempotency_key=f"sweep-files-{today}").enqueue()
+    return retention.sweep(abandoned_after=timedelta(hours=24), checkpoint=job.checkpoint)

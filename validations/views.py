@@ -18,7 +18,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.utils.translation import get_language, pgettext
+from django.utils.translation import get_language, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -51,6 +51,14 @@ ADD = "validations.add_validationrun"
 CHANGE = "validations.change_validationrun"
 DELETE = "validations.delete_validationrun"
 EXPORT = "validations.export_finding"
+# Several runs are spoken of otherwise than one where words have a gender.
+TABS = {
+    RunStatus.QUEUED.value: pgettext_lazy("runs", "Waiting"),
+    RunStatus.PROCESSING.value: pgettext_lazy("runs", "In progress"),
+    RunStatus.COMPLETED.value: pgettext_lazy("runs", "Completed"),
+    RunStatus.FAILED.value: pgettext_lazy("runs", "Could not be processed"),
+    RunStatus.CANCELLED.value: pgettext_lazy("runs", "Cancelled"),
+}
 # Rows of a download that are read from the database at once.
 EXPORT_CHUNK = 2000
 
@@ -82,8 +90,11 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
         return _refused(request, organization, form, problems, status=422)
     runs, refusals = _receive(request, organization, form, files)
     if not runs:
-        status = max(refusal.status for _file, refusal in refusals)
-        return _refused(request, organization, form, _as_problems(refusals), status=status)
+        gravest = max((refusal for _file, refusal in refusals), key=lambda refusal: refusal.status)
+        response = _refused(request, organization, form, _as_problems(refusals), status=gravest.status)
+        for name, value in gravest.headers.items():
+            response[name] = value
+        return response
     for problem in _as_problems(refusals):
         messages.error(request, _("%(name)s: %(message)s") % asdict(problem))
     return _accepted(request, organization, runs, form.cleaned_data["key"], only_one=len(files) == 1)
@@ -261,7 +272,7 @@ def _list_context(request: HttpRequest, organization: Organization) -> dict[str,
     page = runs_list(organization, status=status, search=search, page=filters.page)
     counts = status_counts(organization)
     tabs = [("", pgettext("runs", "All"), sum(counts.values()))]
-    tabs += [(value, str(label), counts[value]) for value, label in RunStatus.choices]
+    tabs += [(value, str(label), counts[value]) for value, label in TABS.items()]
     return {
         "nav": "runs",
         "organization": organization,

@@ -100,6 +100,15 @@ def test_a_file_that_cannot_be_read_ends_with_status_2_and_says_what_it_is(unrea
     assert "an HTML page" in document["error"]
 
 
+def test_b03_a_table_with_far_too_many_columns_ends_with_status_2_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join(";".join(["1"] * 2000) for _ in range(10)), encoding="utf-8")
+    status, (document,) = documents(path, profile="quebec-medical")
+
+    assert (status, document["readable"]) == (2, False)
+    assert "too many columns" in document["error"]
+
+
 def test_the_worst_of_several_files_decides_the_status(clean: Path, broken: Path, unreadable: Path) -> None:
     assert run(clean, clean)[0] == 0
     assert run(clean, broken)[0] == 1

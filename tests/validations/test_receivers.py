@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.core.files.storage import FileSystemStorage
 
+from jobs import lifecycle
 from organizations.announcements import announced
 from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import drain
 from validations import services
-from validations.models import RunStatus
+from validations.models import RunStatus, ValidationRun
 
 
 @pytest.fixture
@@ -50,3 +51,18 @@ def test_a_run_is_cancelled_although_its_file_cannot_be_deleted(
     assert services.cancel_run(run=run, by=member)
     run.refresh_from_db()
     assert run.status == RunStatus.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_x04_a_run_whose_worker_was_asked_to_stop_waits_again(
+    organization: Organization, member: User
+) -> None:
+    run = factories.sent_run(organization, member)
+    assert run.job is not None
+    job = lifecycle.claim(run.job.pk, lifecycle.Seat(worker="worker-1", host="here", pid=1))
+    assert job is not None
+    ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.PROCESSING, progress_percent=40)
+    lifecycle.hand_back(job, lifecycle.Record())
+    run.refresh_from_db()
+    assert (run.status, run.phase, run.progress_percent) == (RunStatus.QUEUED, "", 0)
+    assert run.log_entries.filter(code="put-back").count() == 1

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs.models import Job, JobStatus
+from jobs.models import Job, JobStatus, Schedule
 from organizations.models import Organization, User
 from tests import factories
-from tests.support.jobs import drain, enqueued
+from tests.support.jobs import drain
 from validations import retention, services, tasks
 from validations.files import delete_file_of_ended
 from validations.models import RunStatus, ValidationRun
@@ -57,22 +57,11 @@ def test_a_run_whose_file_was_just_swept_is_not_started_again(
     assert not Path(settings.MEDIA_ROOT, str(seen_by_the_person.file.name)).exists()
 
 
-def test_a_kept_file_is_swept_although_nothing_was_sent_since(
-    organization: Organization, member: User
-) -> None:
-    organization.keep_files_days = 7
-    organization.save()
-    factories.sent_run(organization, member)
-    first = enqueued(tasks.sweep_files)[0]
-    Job.objects.filter(pk=first.pk).update(due_at=timezone.now(), idempotency_key="sweep-files-2026-01-01")
-    drain()
-    assert [job.pk != first.pk for job in enqueued(tasks.sweep_files)] == [True]
-
-
-def test_no_sweep_is_planned_where_no_file_is_stored(organization: Organization) -> None:
-    tasks.sweep_files.enqueue()
-    drain()
-    assert enqueued(tasks.sweep_files) == []
+def test_files_are_swept_every_night_by_a_schedule() -> None:
+    schedule = Schedule.objects.get(task=tasks.sweep_files.name)
+    assert schedule.is_shipped
+    assert schedule.next_at
+    assert schedule.next_at < timezone.now() + timedelta(hours=25)
 
 
 def test_a_run_whose_job_ended_without_telling_it_ends_with_the_next_sweep(failed_run: ValidationRun) -> None:

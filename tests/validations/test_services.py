@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,15 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
+from jobs import services as job_services
+from jobs.errors import RefusedError
 from jobs.models import Job, JobStatus
 from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import assert_enqueued, drain
 from validations import services, tasks
 from validations.intake import UploadRefusedError
-from validations.models import Finding, ResultSet, RunStatus, ValidationRun
+from validations.models import Finding, LogEntry, ResultSet, RunStatus, ValidationRun
 
 GOOD = (
     b"Facture;ID RAMQ;Date de Service;Lieu de pratique;Code;Montant Preliminaire;Doctor Info;Patient\r\n"
@@ -180,6 +183,24 @@ def test_running_again_makes_a_new_run_of_the_same_file(organization: Organizati
 
 
 @pytest.mark.django_db(transaction=True)
+def test_running_again_copies_no_byte_in_the_request_and_each_run_deletes_its_own(
+    organization: Organization, member: User, settings: Any
+) -> None:
+    Organization.objects.update(keep_files_days=7)
+    run = create(organization, member)
+    drain()
+    run.refresh_from_db()
+    again = services.run_again(run=run, by=member, options={}, profile=run.profile)
+    assert Path(again.file.path).samefile(run.file.path)
+    assert again.file.name != run.file.name
+    services.delete_run(run=run, by=member)
+    drain()
+    again.refresh_from_db()
+    assert again.status == RunStatus.COMPLETED
+    assert stored_files(settings) == [f"{again.pk}.csv"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_deleting_a_run_removes_its_findings_and_its_file(
     organization: Organization, member: User, settings: Any
 ) -> None:
@@ -285,6 +306,32 @@ def test_e05_of_two_people_who_retry_a_run_at_once_one_does_it(
     as_the_other_saw_it = ValidationRun.unscoped.select_related("job").get(pk=failed_run.pk)
     assert services.retry_run(run=failed_run, by=member)
     assert not services.retry_run(run=as_the_other_saw_it, by=member)
+
+
+def test_a_run_goes_along_when_its_job_is_retried_from_the_page_of_jobs(
+    failed_run: ValidationRun, superuser: User
+) -> None:
+    assert failed_run.job is not None
+    assert job_services.retry_job(job=failed_run.job, by=superuser)
+    failed_run.refresh_from_db()
+    assert (failed_run.status, failed_run.error_code) == (RunStatus.QUEUED, "")
+    assert LogEntry.unscoped.filter(run=failed_run, code="retried").exists()
+
+
+@pytest.mark.parametrize("trouble", ["file gone", "suspended"])
+def test_a_job_whose_run_cannot_be_checked_again_stays_ended(
+    failed_run: ValidationRun, superuser: User, trouble: str
+) -> None:
+    if trouble == "suspended":
+        Organization.objects.update(suspended_at=timezone.now())
+    else:
+        ValidationRun.unscoped.update(file="")
+    assert failed_run.job is not None
+    with pytest.raises(RefusedError):
+        job_services.retry_job(job=failed_run.job, by=superuser)
+    assert Job.objects.get(pk=failed_run.job.pk).status == JobStatus.FAILED
+    failed_run.refresh_from_db()
+    assert failed_run.status == RunStatus.FAILED
 
 
 def test_e05_a_run_that_two_people_delete_at_once_is_deleted_once(

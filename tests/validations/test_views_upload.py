@@ -217,6 +217,16 @@ def test_a_viewer_may_not_upload_and_is_not_offered_to(
     assert address not in page
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a14_beyond_the_daily_limit_the_form_says_when_to_come_back(
+    member_client: Client, address: str, accept: str
+) -> None:
+    Organization.objects.update(daily_upload_limit=0)
+    data = form_data(member_client, address, factories.upload(GOOD))
+    response = member_client.post(address, data, HTTP_ACCEPT=accept)
+    assert (response.status_code, response["Retry-After"]) == (429, "3600")
+
+
 def test_a_visitor_is_sent_to_the_sign_in_page_and_back(client: Client, address: str) -> None:
     response = client.get(address)
     assert response["Location"] == f"{reverse('organizations:sign-in')}?next={address}"

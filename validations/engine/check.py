@@ -219,7 +219,7 @@ def _no_cells_in_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException:
-        raise TableTooBigError("the memory limit is too small for the table") from None
+        raise TableTooBigError from None
     except duckdb.Error as error:
         kind = type(error).__name__
     else:

@@ -1,8 +1,8 @@
 """What the engine raises.
 
 EngineError                 anything the engine refuses
-├── TableTooBigError        permanent: the memory limit is too small for the table, most often for its many columns
 └── UnreadableFileError     permanent: the file is no table that could be checked
+    └── TableTooBigError    the memory limit is too small for the table, most often for its many columns
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,6 @@ from dataclasses import dataclass
 
 class EngineError(Exception):
     """The engine could not do what was asked."""
-
-
-class TableTooBigError(EngineError):
-    """Permanent: the table does not fit into the memory that the engine may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,11 @@ UNREADABLE: Mapping[str, Sentence] = {
         "({limit_fr}\u00a0: {maximum} au plus). "
         "Cherchez-y un saut de ligne ou un guillemet manquant.",
     ),
+    "too_big": Sentence(
+        en="The file has too many columns or too long cells to be checked here. Send only the columns of the bill.",
+        fr="Le fichier a trop de colonnes ou des cellules trop longues pour être vérifié ici. "
+        "N’envoyez que les colonnes de la facture.",
+    ),
     "source-error": Sentence(
         en="The file could not be opened. Send it again.",
         fr="Le fichier n’a pas pu être ouvert. Envoyez-le de nouveau.",
@@ -75,6 +76,13 @@ class UnreadableFileError(EngineError):
         text = UNREADABLE[self.code]
         template = text.fr if language == "fr" else text.en
         return template.format(**self.params)
+
+
+class TableTooBigError(UnreadableFileError):
+    """The table does not fit into the memory that the engine may use."""
+
+    def __init__(self) -> None:
+        super().__init__("too_big")
 
 
 def limit_error(line: int, limit: str, maximum: int) -> UnreadableFileError:
