@@ -9,6 +9,9 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
 from jobs.declarations import TASKS, Declaration
+from jobs.errors import ArgumentsError, TimingError
+from jobs.shipped import Shipped
+from jobs.slots import Timing
 
 JSON_SERIALIZERS = ("rq.serializers.JSONSerializer", "json")
 CLASSES = {
@@ -32,6 +35,12 @@ def check_tasks(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Check
 def check_queues(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """What is wrong with the table of queues and RQ's settings."""
     return [*_queue_problems(), *_class_problems()]
+
+
+@register()
+def check_schedules(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """What is wrong with the table of schedules."""
+    return [message for shipped in settings.JOBS_SCHEDULES for message in _schedule_problems(shipped)]
 
 
 @register()
@@ -81,6 +90,25 @@ def _task_problems(task: Declaration) -> Iterator[CheckMessage]:
             hint="Its first line tells operators what the task does.",
             id="jobs.E003",
         )
+
+
+def _schedule_problems(shipped: Shipped) -> Iterator[CheckMessage]:
+    hint = "Correct its row in config/schedules.py."
+    task = TASKS.get(shipped.task)
+    try:
+        if task is None:
+            yield Error(
+                f"The schedule {shipped.name!r} names the unknown task {shipped.task!r}.",
+                hint=hint,
+                id="jobs.E020",
+            )
+        else:
+            task.check_arguments(shipped.arguments)
+        Timing(shipped.cron, shipped.every, shipped.time_zone or settings.TIME_ZONE)
+    except ArgumentsError as error:
+        yield Error(f"The schedule {shipped.name!r}: {error}.", hint=hint, id="jobs.E021")
+    except TimingError as error:
+        yield Error(f"The schedule {shipped.name!r} has a wrong {error.part}.", hint=hint, id="jobs.E022")
 
 
 def _queue_problems() -> Iterator[CheckMessage]:

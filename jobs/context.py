@@ -1,5 +1,6 @@
 """What a running task sees of its job: who it is, how to report, and when to stop."""
 
+import json
 import logging
 import resource
 import time
@@ -40,7 +41,7 @@ class StopFlag:
 class RunningJob:
     """One attempt of a job, as its task sees it."""
 
-    def __init__(self, row: Job, stop: StopFlag) -> None:
+    def __init__(self, row: Job, stop: StopFlag, *, claimed_at: float | None = None) -> None:
         self.id = row.pk
         self.task = row.task
         self.attempt = row.attempt
@@ -59,6 +60,9 @@ class RunningJob:
         self._wrote_at = 0.0
         self._looked_at = 0.0
         self._log: list[dict[str, Any]] = []
+        # By the monotonic clock; an attempt may have waited for others since its claim.
+        self._claimed_at = claimed_at
+        self._began_at = time.monotonic()
         self._usage = _Usage()
 
     def progress(self, done: int, total: int, message: str = "") -> None:
@@ -96,10 +100,12 @@ class RunningJob:
 
     def log(self, message: str, level: str = "info", **fields: Any) -> None:
         """Keep a line with the attempt and write it to the log. Never with the value of a cell."""
+        fields = {name: _storable(value) for name, value in fields.items()}
+        message = str(_storable(message))[:500]
         self._log_through(message, level, fields)
         if len(self._log) < LONGEST_LOG_LINES:
             at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self._log.append({"at": at, "level": level, "message": message[:500], **fields})
+            self._log.append({"at": at, "level": level, "message": message, **fields})
         elif len(self._log) == LONGEST_LOG_LINES:
             self._log.append({"level": "warning", "message": "further lines were left out"})
 
@@ -120,7 +126,15 @@ class RunningJob:
 
     def record(self, **error: Any) -> Record:
         """What the attempt's row keeps of this try."""
-        return Record(**error, **self._usage.spent(), log=self._log)
+        return Record(**error, **self._when(), **self._usage.spent(), log=self._log)
+
+    def _when(self) -> dict[str, Any]:
+        if self._claimed_at is None:
+            return {}
+        return {
+            "began_after_seconds": self._began_at - self._claimed_at,
+            "ran_seconds": time.monotonic() - self._began_at,
+        }
 
     @property
     def last_progress(self) -> dict[str, Any]:
@@ -162,26 +176,35 @@ class RunningJob:
         return {"action": "task", "job_id": self.id, "task": self.task, "attempt": self.attempt}
 
 
+def _storable(value: Any) -> Any:
+    """The value as every database keeps it in JSON: one that cannot be kept there is kept as a text.
+
+    Otherwise the end of a task could not be written because of what it had said on the way.
+    """
+    try:
+        if not isinstance(value, str) and "\\u0000" not in json.dumps(value, allow_nan=False):
+            return value
+    except (TypeError, ValueError):
+        pass
+    # PostgreSQL takes no NUL, and UTF-8 no half of a character.
+    return str(value).replace("\x00", "").encode(errors="replace").decode()
+
+
 class _Usage:
     """CPU time and memory since the attempt began, of this process and the children it waited for."""
 
     def __init__(self) -> None:
-        self._cpu_before = self._cpu()
-
-    @staticmethod
-    def _cpu() -> float:
-        usages = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
-        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        self._cpu_before, _peak = _used()
 
     def spent(self) -> dict[str, Any]:
-        """The two columns of the attempt.
+        """The two columns of the attempt."""
+        cpu_seconds, peak_bytes = _used()
+        return {"peak_memory_bytes": peak_bytes, "cpu_seconds": round(cpu_seconds - self._cpu_before, 3)}
 
-        Units: the kernel counts resident memory in KiB.
-        """
-        peaks = (
-            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
-        return {
-            "peak_memory_bytes": max(peaks) * 1024,
-            "cpu_seconds": round(self._cpu() - self._cpu_before, 3),
-        }
+
+def _used() -> tuple[float, int]:
+    """CPU seconds, and the peak in bytes, of this process and of the children that it waited for."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    # The kernel counts resident memory in KiB.
+    return cpu_seconds, max(own.ru_maxrss, children.ru_maxrss) * 1024

@@ -1,24 +1,38 @@
 """Ids on their way to Redis: the only code that touches a queue.
 
-Callers come after their commit. The client gives up after half a second and tries once: a request must never
-wait for Redis. What could not be sent stays in its row, and a dispatcher sends it as soon as Redis answers.
+Callers come after their commit, and the client gives up early (`jobs.failfast`). What could not be sent stays in
+its row, and the leader sends it as soon as Redis answers.
 """
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import cast
 
-from django.conf import settings
 from django.db import DatabaseError
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import Redis
 
 from jobs import lifecycle
-from jobs.models import Job
+from jobs.failfast import REDIS_ERRORS, client, connection, forget_clients
+from jobs.models import HoldReason, Job
+from jobs.queues import policy_of
 from jobs.transport import HintJob, HintQueue, put
+from jobs.waking import wake
+
+# Callers of this module need no other one to speak to Redis.
+__all__ = [
+    "REDIS_ERRORS",
+    "came_back_empty",
+    "connection",
+    "forget",
+    "forget_clients",
+    "hold",
+    "missing",
+    "push",
+    "redis_answers",
+    "send",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -28,88 +42,66 @@ EPOCH_KEY = "jobs:epoch"
 BEAT_KEY = "jobs:beat"
 # Ids of about 4 MB: what a dispatcher may ask for every few seconds.
 LONGEST_SEARCHED = 100_000
-# After a failure the next callers do not wait for a time-out of their own.
-PAUSE_SECONDS = 2.0
+# Ids that Redis may compare to take some out of a queue, about 50 ms: it does nothing else meanwhile, for anybody.
+MOST_COMPARED = 500_000
 # Hints of one pipeline: large enough to be cheap, small enough for the time-out.
 BATCH_SIZE = 500
-# What the client may raise while Redis is away, frozen, full or read-only.
-REDIS_ERRORS = (RedisError, OSError)
-
-
-class _Client:
-    """A Redis client that fails fast, and after a failure does not even try for a moment."""
-
-    def __init__(self, url: str, timeout_seconds: float) -> None:
-        self.redis = Redis.from_url(
-            url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-            # Without these a new connection asks two questions more, each with a time-out of its own.
-            protocol=2,
-            driver_info=None,
-        )
-        self.silent_until = 0.0
-
-
-@lru_cache(maxsize=8)
-def _client_for(url: str, timeout_seconds: float) -> _Client:
-    return _Client(url, timeout_seconds)
-
-
-def _client() -> _Client:
-    return _client_for(settings.REDIS_URL, settings.REDIS_TIMEOUT_SECONDS)
-
-
-def forget_clients() -> None:
-    """Close this process's clients; the next call makes new ones and asks Redis again."""
-    _client_for.cache_clear()
-
-
-def connection() -> Redis:
-    """The fail-fast client of this process."""
-    return _client().redis
 
 
 def hold(jobs: Sequence[Job]) -> None:
     """Mark queued rows as waiting for Redis, so that pages can say so; never raises."""
     try:
-        lifecycle.hold(Job.objects.filter(pk__in=[job.pk for job in jobs]), lifecycle.Cause.REDIS_AWAY)
+        rows = Job.objects.filter(pk__in=[job.pk for job in jobs])
+        lifecycle.hold(rows, HoldReason.REDIS_AWAY, lifecycle.Cause.REDIS_AWAY)
     except DatabaseError as error:
         # The rows count as sent; a dispatcher will not find them in Redis, and sends them.
         logger.error("Jobs could not be marked as held: %s", type(error).__name__)  # noqa: TRY400 -- no values
 
 
+def send(jobs: Sequence[Job]) -> bool:
+    """Whether these ready rows, just committed, are on their way to a worker; never raises and never waits long.
+
+    Those of gated queues are left to the leader, which is woken; the others are pushed at once.
+    """
+    gated = {job.queue for job in jobs if policy_of(job.queue).is_gated}
+    ungated = [job for job in jobs if job.queue not in gated]
+    is_pushed = not ungated or push(ungated)
+    return is_pushed and (not gated or wake(*sorted(gated)))
+
+
 def push(jobs: Sequence[Job]) -> bool:
     """Whether the hints could be put into their queues; never raises and never waits long."""
-    client = _client()
-    if time.monotonic() < client.silent_until:
+    fast = client()
+    if fast.is_silent:
         return False
     try:
         for start in range(0, len(jobs), BATCH_SIZE):
-            _push_batch(client.redis, jobs[start : start + BATCH_SIZE])
+            _push_batch(fast.redis, jobs[start : start + BATCH_SIZE])
     except REDIS_ERRORS as error:
-        client.silent_until = time.monotonic() + PAUSE_SECONDS
+        fast.failed()
         logger.warning("Redis does not take jobs (%s); they wait in the database", type(error).__name__)
         return False
     return True
 
 
 def _push_batch(redis: Redis, jobs: Iterable[Job]) -> None:
+    by_queue: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_queue.setdefault(job.queue, []).append(job)
     with redis.pipeline() as pipeline:
-        for job in jobs:
-            put(pipeline, HintQueue(job.queue, connection=redis), job)
+        for name, some in by_queue.items():
+            put(pipeline, HintQueue(name, connection=redis), some)
         pipeline.execute()
 
 
 def redis_answers() -> bool:
     """Whether Redis takes what is written to it now: one that is full or a read-only copy answers, and does not."""
-    client = _client()
+    fast = client()
     try:
-        client.redis.set(BEAT_KEY, repr(time.time()))
+        fast.redis.set(BEAT_KEY, repr(time.time()))
     except REDIS_ERRORS:
         return False
-    client.silent_until = 0.0
+    fast.answered()
     return True
 
 
@@ -154,13 +146,25 @@ def _key_of(queue_name: str) -> str:
 
 
 def forget(jobs: Sequence[Job]) -> None:
-    """Take the hints of these rows out of Redis if possible; one that stays finds nothing to claim."""
-    redis = connection()
+    """Take the hints of these rows out of Redis if possible; one that stays finds nothing to claim.
+
+    From a queue that is long for so many an id is not taken: it means nothing without its hash, and whoever meets it
+    passes it over.
+    """
+    fast = client()
+    if fast.is_silent:
+        return
+    counts = Counter(job.queue for job in jobs)
     try:
-        with redis.pipeline(transaction=False) as pipeline:
+        with fast.redis.pipeline(transaction=False) as pipeline:
+            for name in counts:
+                pipeline.llen(_key_of(name))
+            lengths = dict(zip(counts, pipeline.execute(), strict=True))
             for job in jobs:
-                pipeline.lrem(_key_of(job.queue), 0, str(job.pk))
+                if counts[job.queue] * lengths[job.queue] <= MOST_COMPARED:
+                    pipeline.lrem(_key_of(job.queue), 0, str(job.pk))
                 pipeline.unlink(HintJob.key_for(str(job.pk)))
             pipeline.execute()
     except REDIS_ERRORS as error:
+        fast.failed()
         logger.info("Hints of ended jobs stay in Redis until a worker meets them: %s", type(error).__name__)

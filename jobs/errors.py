@@ -2,8 +2,12 @@
 
 JobError
 ├── ArgumentsError          refused when a job is enqueued
+├── BatchSealedError        refused when a job is added to a batch that takes no more
 ├── IllegalTransitionError  a status change that the state machine does not know
+├── ScheduleError           a schedule that makes no job, as it stands
+├── TimingError             no expression, interval or zone that a schedule could be of
 ├── PermanentError          raised by a task: the job failed, and trying again cannot help
+├── RefusedError            raised by an app: a person cannot do this with its job, in words for that person
 └── PostponeError           raised by a task: later, without spending an attempt
 
 InterruptionError           ends an attempt from outside; no `except Exception` of a task can swallow it
@@ -31,8 +35,32 @@ class ArgumentsError(JobError, TypeError):
     """The arguments do not fit the task's signature, or are not plain JSON."""
 
 
+class BatchSealedError(JobError):
+    """The batch takes no more jobs: it is sealed, cancelled or at its end."""
+
+
 class IllegalTransitionError(JobError):
     """The job's status does not allow this."""
+
+
+class RefusedError(JobError):
+    """An app says no to what a person wants to do with one of its jobs; the text, translated, tells them why."""
+
+
+class ScheduleError(JobError):
+    """The schedule makes no job; `trouble` says why, a word of `jobs.schedules.Trouble`."""
+
+    def __init__(self, trouble: str) -> None:
+        super().__init__(trouble)
+        self.trouble = trouble
+
+
+class TimingError(JobError):
+    """When a schedule is due cannot be known; `part` is "cron", "interval", "zone" or "timing"."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
 
 
 class PermanentError(JobError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import connections, models
+from django.core.exceptions import EmptyResultSet
+from django.db import models
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
@@ -19,14 +21,31 @@ def update_returning(rows: models.QuerySet[M], **values: Any) -> list[M]:
 
     Both databases of this project know `UPDATE ... RETURNING`; the ORM does not offer it.
     """
+    try:
+        sql, params = compiled_update(rows, values)
+    except EmptyResultSet:
+        # The condition names no row, as `pk__in=[]` does.
+        return []
+    return list(rows.raw(f"{sql} RETURNING {columns_of(rows.model)}", params))
+
+
+def compiled_update(rows: models.QuerySet[M], values: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    """The statement by which the ORM would update these rows, and its parameters.
+
+    Raises: EmptyResultSet when the condition names no row.
+    """
     query = rows.query.chain(UpdateQuery)
     query.add_update_values(values)  # type: ignore[attr-defined]  # the stubs lose the class
     query.clear_ordering(force=True)
     sql, params = query.get_compiler(using=rows.db).as_sql()
-    # The statement is the ORM's own, with its values as parameters; only the clause is appended.
-    fields = rows.model._meta.concrete_fields
-    columns = ", ".join(connections[rows.db].ops.quote_name(str(field.column)) for field in fields)
-    return list(rows.raw(f"{sql} RETURNING {columns}", params))
+    return sql, tuple(params)
+
+
+@cache
+def columns_of(model: type[models.Model], table: str = "") -> str:
+    """All columns of a model's table as a list for SQL, of that alias if one is given."""
+    prefix = f"{table}." if table else ""
+    return ", ".join(f'{prefix}"{field.column}"' for field in model._meta.concrete_fields)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -47,10 +66,6 @@ class JobQuerySet(models.QuerySet["Job"]):
     def unsent(self) -> JobQuerySet:
         """Ready jobs whose id is not in Redis yet, the most urgent first."""
         return self.filter(status="queued", sent_at__isnull=True).order_by("-priority", "due_at")
-
-    def held(self) -> JobQuerySet:
-        """Ready jobs that wait for Redis."""
-        return self.filter(status="held")
 
     def stalled(self) -> JobQuerySet:
         """Running jobs whose lease ran out by the database's clock: their worker is gone."""

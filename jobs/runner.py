@@ -11,9 +11,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from traceback import extract_tb
@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from jobs import lifecycle
+from jobs import lifecycle, tracing
 from jobs.context import RunningJob, StopFlag
 from jobs.declarations import Declaration, declared
 from jobs.errors import (
@@ -49,7 +49,8 @@ T = TypeVar("T")
 # A step that meets an absent database is repeated for this long; then the lease runs out and another worker
 # settles.
 PATIENCE_SECONDS = 20.0
-# A job whose task this deployment does not know waits this long for a newer one, a day in all.
+# A job that this deployment has no task for waits for a newer one: so long at first, so long at most, a day in all.
+UNKNOWN_TASK_FIRST_SECONDS = 5
 UNKNOWN_TASK_SECONDS = 60
 UNKNOWN_TASK_PATIENCE_SECONDS = 24 * 3600
 # What somebody who runs the site wants to read about; the row's error class is of this attempt then.
@@ -75,10 +76,13 @@ class Report:
     # What the parent has to write of a task that ended well; None when the row is settled already.
     success: dict[str, Any] | None = None
     failed: bool = False
+    # It was not begun: by then it was no longer sure that this attempt has the job.
+    skipped: bool = False
 
     def to_line(self) -> bytes:
         """The report as one line, which is whole when it ends in a line break."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        fields = {"success": self.success, "failed": self.failed, "skipped": self.skipped}
+        return json.dumps(fields).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> "Report":
@@ -93,6 +97,8 @@ class Outcome:
     job: Job
     error: BaseException | None = None
 
+
+_is_performing = False
 
 # A work-horse sets its own before it runs anything.
 _host = Host(worker="inline", stop=StopFlag())
@@ -140,39 +146,54 @@ def claim(job_id: UUID, seat: Seat) -> Job | None:
     return row
 
 
-def run_apart(row: Job) -> Report:
+def run_apart(row: Job, claimed_at: float) -> Report:
     """How the attempt of a job went that the parent of this work-horse has claimed.
+
+    Units: it was claimed at that time of the monotonic clock, perhaps with others that went before it.
 
     A plain success is left for the parent to write: it has a connection, and a task that needs none never
     opens one. Every other end is settled here.
     """
     lifecycle.leave_announcing_to_parent(row.pk)
-    running = RunningJob(row, _host.stop)
+    running = RunningJob(row, _host.stop, claimed_at=claimed_at)
     error = _perform(running, row)
     if error is None and not running.settled:
-        record = asdict(running.record())
-        return Report({"record": record, "result": running.result, "progress": running.last_progress})
+        record = running.record()
+        when = {
+            "began_after_seconds": record.began_after_seconds,
+            "ran_seconds": record.ran_seconds,
+        }
+        return Report(
+            {"record": record.fields() | when, "result": running.result, "progress": running.last_progress}
+        )
     return Report(failed=_settled(running, row, error).status == JobStatus.FAILED)
 
 
-def settle_success(row: Job, success: dict[str, Any]) -> None:
-    """Write the success that a work-horse reported, if the attempt still has the job."""
-    record = Record(**success["record"])
-    try:
-        done = lifecycle.succeed(row, record, result=success["result"], **success["progress"])
-    except FencedError:
-        _log("fenced off", row, logging.WARNING)
-    else:
-        _log(done.status, done)
+def settle_successes(reported: Sequence[tuple[Job, Report]]) -> None:
+    """Write the successes that a work-horse reported, of the jobs that these attempts still have."""
+    ends = [
+        (
+            row,
+            Record(**report.success["record"]),
+            {"result": report.success["result"], **report.success["progress"]},
+        )
+        for row, report in reported
+        if report.success
+    ]
+    done = {row.pk: row for row in lifecycle.succeed_many(ends)}
+    for row, _record, _fields in ends:
+        if row.pk in done:
+            _log(done[row.pk].status, done[row.pk])
+        else:
+            _log("fenced off", row, logging.WARNING)
 
 
 def _perform(running: RunningJob, row: Job) -> BaseException | None:
     """What the task raised, if it did."""
     _log("started", row)
     try:
-        task = _declaration(row)
-        task.check_arguments(row.arguments)
-        with time_limit(row.timeout_seconds):
+        task = _fitting(row)
+        with tracing.attempt(row), _performing(), time_limit(row.timeout_seconds):
             returned = task.function(running, **row.arguments)
         running.result = returned if returned is not None else running.result
         # What cannot be stored is the task's own mistake, and is to be said as one.
@@ -182,13 +203,45 @@ def _perform(running: RunningJob, row: Job) -> BaseException | None:
     return None
 
 
-def _declaration(row: Job) -> Declaration:
+def is_performing() -> bool:
+    """Whether the code of a task runs in this process now."""
+    return _is_performing
+
+
+@contextmanager
+def _performing() -> Iterator[None]:
+    global _is_performing  # noqa: PLW0603 -- one per process, read by a signal handler
+    _is_performing = True
+    try:
+        yield
+    finally:
+        _is_performing = False
+
+
+def _fitting(row: Job) -> Declaration:
+    """The row's task, which takes the row's arguments.
+
+    While a deploy goes on, a job may be of a newer task than this process knows, or have arguments for a newer form
+    of it: such a job is left to a newer worker.
+
+    Raises: PostponeError; when no worker has known it for long, PermanentError or ArgumentsError.
+    """
+    problem: JobError = PermanentError("unknown-task")
     if task := declared(row.task):
-        return task
+        try:
+            task.check_arguments(row.arguments)
+        except ArgumentsError as error:
+            problem = error
+        else:
+            return task
     age_seconds = (timezone.now() - row.created_at).total_seconds()
-    if age_seconds > UNKNOWN_TASK_PATIENCE_SECONDS:
-        raise PermanentError("unknown-task")
-    raise PostponeError(timedelta(seconds=UNKNOWN_TASK_SECONDS))
+    raise problem if age_seconds > UNKNOWN_TASK_PATIENCE_SECONDS else PostponeError(patience_after(row.fence))
+
+
+def patience_after(claims: int) -> timedelta:
+    """How long a job that was claimed so many times waits for a worker that knows its task."""
+    longest, first = UNKNOWN_TASK_SECONDS, UNKNOWN_TASK_FIRST_SECONDS
+    return timedelta(seconds=min(longest, first * 2 ** min(claims - 1, 10)))
 
 
 def _settled(running: RunningJob, row: Job, error: BaseException | None) -> Job:
@@ -242,6 +295,9 @@ def _settle_failure(row: Job, error: BaseException, record: Record, progress: di
             )
         case ArgumentsError():
             return lifecycle.fail(row, record, Cause.PERMANENT, error_code="arguments", **progress)
+        case MemoryError():
+            # Of the same size it would be the same again.
+            return lifecycle.fail(row, record, Cause.MEMORY_LIMIT, error_code="too_big", **progress)
         case TimeLimitError():
             return lifecycle.fail(row, record, Cause.TIME_LIMIT, error_code="too_long", **progress)
     if row.attempt >= row.max_attempts:

@@ -8,7 +8,7 @@ RQ sees it.
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -134,22 +134,8 @@ class HintJob(RQJob):
                 raise BadHintError("the hash has unknown fields")
             if not _is_good(_FIELDS[name], value):
                 raise BadHintError(f"the field {name} is not as written")
-        self._check_data(raw_data.get(b"data", b""))
+        check_payload(raw_data.get(b"data", b""), self.id)
         super().restore(dict(raw_data))
-
-    def _check_data(self, raw: bytes) -> None:
-        try:
-            content = json.loads(zlib.decompressobj().decompress(raw, LARGEST_DATA_BYTES))
-            function, instance, (job_id, version), named = content
-            UUID(job_id)
-        except (zlib.error, ValueError, TypeError, AttributeError) as error:
-            raise BadHintError("the payload is not JSON of a known shape") from error
-        if function != RUN_FUNCTION or instance is not None or named != {}:
-            raise BadHintError("the payload names another function")
-        if job_id != self.id or type(version) is not int:
-            raise BadHintError("the payload is of another job")
-        if version > PAYLOAD_VERSION:
-            raise NewerHintError(f"payload version {version}")
 
     @property
     def func(self) -> Any:
@@ -233,28 +219,122 @@ class HintQueue(DjangoRQ):
         A hint that is popped and then lost with its worker does no harm: its row is found unsent and sent
         again.
         """
-        by_key = {queue.key: queue for queue in queues}
-        while popped := cls.lpop(list(by_key), timeout, connection=connection):
-            raw_key, raw_id = popped
-            queue = by_key[raw_key.decode() if isinstance(raw_key, bytes) else raw_key]
-            if hint := cls._opened(queue, raw_id, connection):
+        while popped := cls.pop(queues, timeout, connection):
+            queue, raw_id = popped
+            if hint := queue.opened(raw_id):
                 return hint, queue
         return None
 
     @classmethod
-    def _opened(cls, queue: Any, raw_id: bytes, connection: Redis) -> RQJob | None:
+    def pop(
+        cls, queues: Iterable["HintQueue"], timeout: int | None, connection: Redis
+    ) -> tuple["HintQueue", bytes] | None:
+        """The first id in the first queue that has one, unread; None when there is none and no time-out was given.
+
+        Raises: DequeueTimeout when none came in time.
+        """
+        by_key = {queue.key: queue for queue in queues}
+        if not (popped := cls.lpop(list(by_key), timeout, connection=connection)):
+            return None
+        raw_key, raw_id = popped
+        return by_key[raw_key.decode() if isinstance(raw_key, bytes) else raw_key], raw_id
+
+    def pop_more(self, count: int) -> list[bytes]:
+        """Up to so many further ids, unread."""
+        found = self.connection.lpop(self.key, count) if count > 0 else None
+        return cast(list[bytes], found or [])
+
+    def opened(self, raw_id: bytes) -> RQJob | None:
+        """The hint of that id; None when it is none of ours, which is put aside, or not for this worker."""
         try:
-            return HintJob.fetch(raw_id.decode(), connection=connection)
+            return HintJob.fetch(raw_id.decode(), connection=self.connection)
         except BadHintError as error:
-            quarantine(connection, queue.name, raw_id, str(error))
+            quarantine(self.connection, self.name, raw_id, str(error))
         except NewerHintError:
-            logger.info("A hint of a later version is left to a newer worker", extra={"queue": queue.name})
+            logger.info("A hint of a later version is left to a newer worker", extra={"queue": self.name})
         except NoSuchJobError:
             # Sent twice and done already, or lost by Redis: the row knows.
-            logger.debug("A hint without its hash was passed over", extra={"queue": queue.name})
+            logger.debug("A hint without its hash was passed over", extra={"queue": self.name})
         except (ValueError, UnicodeError):
-            quarantine(connection, queue.name, raw_id, "the id is not one of ours")
+            quarantine(self.connection, self.name, raw_id, "the id is not one of ours")
         return None
+
+    def opened_ids(self, raw_ids: Sequence[bytes]) -> list[UUID]:
+        """The ids among these whose hints are good; those hints are spent by it.
+
+        Of each hash no more is read than the payload, once it is known to be small: the rows say the rest. That
+        makes three round trips for any number of ids.
+        """
+        keys = [b"rq:job:" + raw_id for raw_id in raw_ids]
+        sizes = self._asked([("HSTRLEN", key, "data") for key in keys])
+        fit = [key for key, size in zip(keys, sizes, strict=True) if _is_payload_size(size)]
+        payloads = dict(zip(fit, self._asked([("HGET", key, "data") for key in fit]), strict=True))
+        good: list[UUID] = []
+        spent: list[bytes] = []
+        for raw_id, key, size in zip(raw_ids, keys, sizes, strict=True):
+            try:
+                job_id = _id_of(raw_id, size, payloads.get(key))
+            except BadHintError as error:
+                quarantine(self.connection, self.name, raw_id, str(error))
+            except NewerHintError:
+                logger.info("A hint of a later version is left to a newer worker", extra={"queue": self.name})
+            except NoSuchJobError:
+                logger.debug("A hint without its hash was passed over", extra={"queue": self.name})
+            else:
+                good.append(job_id)
+                spent.append(key)
+        if spent:
+            self.connection.unlink(*spent)
+        return good
+
+    def _asked(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The answer to each command, an error being one too, in one round trip."""
+        if not commands:
+            return []
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis is typed in part
+            return pipeline.execute(raise_on_error=False)
+
+
+def _is_payload_size(size: object) -> bool:
+    return isinstance(size, int) and 0 < size <= LARGEST_DATA_BYTES
+
+
+def _id_of(raw_id: bytes, size: object, payload: object) -> UUID:
+    """The id of a row, as its payload confirms it.
+
+    Raises: BadHintError, NewerHintError, or NoSuchJobError when there is no hash.
+    """
+    try:
+        job_id = UUID(raw_id.decode())
+    except ValueError as error:
+        raise BadHintError("the id is not one of ours") from error
+    if size == 0:
+        raise NoSuchJobError(f"No such job: {job_id}")
+    if not isinstance(payload, bytes):
+        raise BadHintError("the hash is not as written")
+    check_payload(payload, str(job_id))
+    return job_id
+
+
+def check_payload(raw: bytes, job_id: str) -> None:
+    """Pass the payload of that job's hint as this version of the project writes and reads it.
+
+    Raises: BadHintError for what it never wrote; NewerHintError for a later version.
+    """
+    try:
+        content = json.loads(zlib.decompressobj().decompress(raw, LARGEST_DATA_BYTES))
+        function, instance, (payload_id, version), named = content
+        UUID(payload_id)
+    except (zlib.error, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise BadHintError("the payload is not JSON of a known shape") from error
+    if function != RUN_FUNCTION or instance is not None or named != {}:
+        raise BadHintError("the payload names another function")
+    if payload_id != job_id or type(version) is not int:
+        raise BadHintError("the payload is of another job")
+    if version > PAYLOAD_VERSION:
+        raise NewerHintError(f"payload version {version}")
 
 
 def quarantine(connection: Redis, queue_name: str, raw_id: bytes, reason: str) -> None:
@@ -270,18 +350,20 @@ def quarantine(connection: Redis, queue_name: str, raw_id: bytes, reason: str) -
     logger.error("A bad hint was put aside: %s (id %s)", reason, shown_id, extra={"queue": queue_name})
 
 
-def put(pipeline: Pipeline, queue: HintQueue, job: Job) -> None:
-    """Add to the pipeline what makes a row's hint stand in its queue; a repeat overwrites the hash."""
-    hint = HintJob.of(job, queue.connection)
-    hint.save(pipeline=pipeline)
-    # A hash that was kept for RQ's pages after an earlier attempt must not expire under this one.
-    pipeline.persist(hint.key)
-    pipeline.zrem(queue.failed_job_registry.key, hint.id)
-    pipeline.zrem(queue.finished_job_registry.key, hint.id)
+def put(pipeline: Pipeline, queue: HintQueue, jobs: Sequence[Job]) -> None:
+    """Add to the pipeline what makes the hints of a queue's rows stand in it; a repeat overwrites the hashes."""
+    hints = [HintJob.of(job, queue.connection) for job in jobs]
+    for hint in hints:
+        hint.save(pipeline=pipeline)
+        # A hash that was kept for RQ's pages after an earlier attempt must not expire under this one.
+        pipeline.persist(hint.key)
+    ids = [hint.id for hint in hints]
+    pipeline.zrem(queue.failed_job_registry.key, *ids)
+    pipeline.zrem(queue.finished_job_registry.key, *ids)
     pipeline.sadd(queue.redis_queues_keys, queue.key)
-    queue.push_job_id(hint.id, pipeline=pipeline, at_front=job.priority > 0)
-
-
-def queue_names_of(connection: Redis) -> list[str]:
-    """Names of the queues that Redis knows of."""
-    return [cast(bytes, key).decode().removeprefix("rq:queue:") for key in connection.smembers("rq:queues")]
+    urgent = [hint.id for hint, job in zip(hints, jobs, strict=True) if job.priority > 0]
+    others = [hint.id for hint, job in zip(hints, jobs, strict=True) if job.priority <= 0]
+    if urgent:
+        pipeline.lpush(queue.key, *urgent)
+    if others:
+        pipeline.rpush(queue.key, *others)

@@ -1,46 +1,105 @@
-"""What every dispatcher does again and again: send what is due and unsent, rescue what lost its worker.
+"""The dispatcher: a process beside each worker, of which one at a time leads and the others stand by.
 
-Any number of dispatchers may run: each change is conditional, rows are locked or skipped, and a hint that is
-sent twice finds nothing to claim the second time. If none runs, nothing is lost, only late.
+The leader does again and again what somebody has to do: it sends what may start, takes jobs from workers that gave
+no sign of life, and has the rest of the platform look after itself. All of it is conditional: a second leader, awake
+from a freeze, finds it done. If none leads, nothing is lost, only late.
 """
 
 import logging
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet
-from django.db.models.functions import Now
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from jobs import dispatch, lifecycle
-from jobs.lifecycle import Cause, Record
-from jobs.models import Job, JobStatus
-from jobs.querysets import update_returning
-from jobs.retries import delay_after_loss
-from jobs.runner import backoff_of
+from jobs import (
+    alerts,
+    dispatch,
+    followups,
+    gate,
+    holding,
+    leadership,
+    processes,
+    pruning,
+    rescue,
+    resending,
+    schedules,
+    statistics,
+    totals,
+)
+from jobs.failfast import REDIS_ERRORS
+from jobs.pauses import Pauses
+from jobs.turns import Line, queues_of
+from jobs.waking import EVERYTHING, Alarm
 
 logger = logging.getLogger(__name__)
 
-# Rows of one step; what is left comes with the next one.
-BATCH_SIZE = 500
+T = TypeVar("T")
+
 # A sent row that no worker took is looked for in Redis after this many ticks, and again after as many.
 TICKS_BETWEEN_CHECKS = 5
 # After Redis refused hints although it answers, it is left alone for as many ticks.
 TICKS_AFTER_REFUSAL = 5
-# Of these, the oldest are looked for: the ones behind them come to the front in time.
-CHECKED_ROWS = 1000
+# Between two looks that words in Redis ask for.
+BREATH_SECONDS = 0.005
+
+
+@dataclass(slots=True)
+class Chore:
+    """What another module wants done now and then, by the leader alone."""
+
+    name: str
+    do: Callable[[], object]
+    every_seconds: float
+    # By this process's monotonic clock.
+    due_at: float = 0.0
+
+    def run_if_due(self) -> None:
+        """Do it if it is time; whatever happens in it, the next chore has its turn."""
+        if time.monotonic() < self.due_at:
+            return
+        self.due_at = time.monotonic() + self.every_seconds
+        try:
+            self.do()
+        except Exception as error:  # noqa: BLE001 -- one chore's error is not the others'
+            # The class alone: a message may hold values.
+            logger.error("The chore %s failed: %s", self.name, type(error).__qualname__)  # noqa: TRY400
+            connection.close()
+
+
+def chores() -> list[Chore]:
+    """What the leader sees to beside the sending, each with its own interval."""
+    return [
+        Chore("schedules", schedules.fill_due, every_seconds=1),
+        Chore("follow-ups", followups.reconcile, every_seconds=5),
+        Chore("statistics", statistics.roll_up, every_seconds=5),
+        Chore("alerts", alerts.evaluate, every_seconds=10),
+        Chore("lists of RQ", pruning.trim_lists, every_seconds=10),
+        Chore("totals", totals.fold, every_seconds=60),
+    ]
 
 
 class Dispatcher:
-    """One dispatcher: calls `tick` about once a second."""
+    """One dispatcher: leads when it can, and then calls `tick` about once a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, holder: str = "", own_chores: Iterable[Chore] | None = None) -> None:
+        self._holder = holder
+        self._chores = list(chores() if own_chores is None else own_chores)
+        self._leads = False
+        self._asked_at = float("-inf")
         self._ticks = 0
         self._resume_at_tick = 0
+        self._unfinished = False
+        # As of the last tick; whoever changes one asks for another tick, and the claim asks for itself.
+        self._pauses = Pauses(frozenset())
+        # By this process's monotonic clock.
+        self._rescues_from = float("-inf")
 
     def tick(self) -> int:
         """The number of jobs that were sent to Redis now.
@@ -48,40 +107,113 @@ class Dispatcher:
         Raises: DatabaseError or RedisError when one of them went away in the middle; the next tick goes on.
         """
         self._ticks += 1
-        rescue_stalled()
+        self._unfinished = False
+        if time.monotonic() >= self._rescues_from:
+            _apart(rescue.rescue_stalled)
+        _apart(holding.end_pauses)
+        pauses = self._pauses = Pauses.now()
+        _apart(lambda: holding.hold_paused(pauses))
+        _apart(holding.release_due)
+        sent = self._tick_redis(pauses)
+        for chore in self._chores:
+            chore.run_if_due()
+        return sent
+
+    def _tick_redis(self, pauses: Pauses) -> int:
         if self._ticks < self._resume_at_tick or not dispatch.redis_answers():
-            hold_unsent()
+            _apart(holding.hold_unsent)
             return 0
         if dispatch.came_back_empty():
             logger.warning("Redis holds nothing of this site; what it had is sent again")
-            unsend_missing(limit=None)
+            _apart(lambda: resending.unsend_missing(timedelta(0)))
         elif self._ticks % TICKS_BETWEEN_CHECKS == 0:
-            unsend_missing(limit=CHECKED_ROWS, older_than=check_interval())
-        release_held()
-        release_due()
-        sent, is_refused = send_unsent()
-        if is_refused:
-            # Rows that went back and forth every second would fill their timelines.
-            self._resume_at_tick = self._ticks + TICKS_AFTER_REFUSAL
+            _apart(lambda: resending.unsend_missing(check_interval()))
+        _apart(lambda: holding.release_held(pauses))
+        return self.send(queues_of(Line.UNSENT), pauses)
+
+    def send(self, queues: Iterable[str], pauses: Pauses) -> int:
+        """The number of jobs of these queues that were sent to Redis now.
+
+        Raises: DatabaseError.
+        """
+        sent = 0
+        for queue in queues:
+            sending = _apart(lambda queue=queue: gate.send(queue, pauses))  # type: ignore[misc]
+            if sending is None:
+                continue
+            sent += sending.count
+            self._unfinished |= sending.unfinished
+            if sending.refused:
+                # Rows that went back and forth every second would fill their timelines.
+                self._resume_at_tick = self._ticks + TICKS_AFTER_REFUSAL
+                break
         return sent
 
+    # --- The process ----------------------------------------------------------------------------------------
+
     def run(self, parent_pid: int) -> None:
-        """Tick until the parent process is gone; an absent database or Redis is waited for."""
+        """Lead or stand by until the parent process is gone; an absent database or Redis is waited for."""
+        alarm = Alarm(settings.REDIS_URL, settings.JOBS_TICK_SECONDS)
         while os.getppid() == parent_pid:
             began = time.monotonic()
-            self._tick_safely()
-            time.sleep(max(0.05, settings.JOBS_TICK_SECONDS - (time.monotonic() - began)))
+            if not self._safely(self._lead):
+                time.sleep(leadership.RENEW_SECONDS)
+                continue
+            if self._safely(self.tick) is None or not self._unfinished:
+                self._wait(alarm, began + settings.JOBS_TICK_SECONDS)
 
-    def _tick_safely(self) -> None:
+    def _lead(self) -> bool:
+        """Whether this dispatcher leads; asked anew now and then."""
+        if time.monotonic() - self._asked_at >= leadership.RENEW_SECONDS or not self._leads:
+            led, self._leads = self._leads, False
+            self._asked_at = time.monotonic()
+            self._leads = leadership.lead(leadership.DISPATCHER, self._holder)
+            if self._leads != led:
+                logger.info("Dispatcher %s %s", self._holder, "leads" if self._leads else "stands by")
+        return self._leads
+
+    def _wait(self, alarm: Alarm, until: float) -> None:
+        """Until it is time for the next tick, see to the queues that ask for it."""
+        while (seconds := until - time.monotonic()) > 0:
+            try:
+                queues = alarm.wait(seconds)
+            except REDIS_ERRORS:
+                time.sleep(max(0.0, until - time.monotonic()))
+                return
+            if EVERYTHING in queues:
+                return
+            if queues and self._ticks >= self._resume_at_tick:
+                self._safely(lambda queues=queues: self.send(queues, self._pauses))  # type: ignore[misc]
+                # The first word is answered at once; those of a flood are taken together.
+                time.sleep(BREATH_SECONDS)
+
+    def _safely(self, step: Callable[[], T]) -> T | None:
+        """What the step returned; None if the database or Redis was away, or anything else went wrong."""
         try:
-            self.tick()
-        except (DatabaseError, *dispatch.REDIS_ERRORS) as error:
+            return _apart(step)
+        except (DatabaseError, InterfaceError, *REDIS_ERRORS) as error:
             logger.warning("The dispatcher waits: %s", type(error).__name__)
             connection.close()
-        except Exception as error:  # noqa: BLE001 -- a dispatcher that ends stops every retry of this site
-            # The class alone: a message may hold values.
-            logger.error("The dispatcher met an error: %s", type(error).__qualname__)  # noqa: TRY400
-            connection.close()
+            if not isinstance(error, REDIS_ERRORS):
+                # Workers could not renew their leases either: let them, before any job is taken from them.
+                self._rescues_from = time.monotonic() + settings.JOBS_LEASE_SECONDS / 2
+        return None
+
+
+def _apart(step: Callable[[], T]) -> T | None:
+    """What the step returned; None if it met an error of its own, which is not to stop the steps after it.
+
+    Raises: DatabaseError or RedisError when one of them is away, so that the next step would fare no better.
+    """
+    try:
+        return step()
+    except (OperationalError, InterfaceError, *REDIS_ERRORS):
+        raise
+    except Exception as error:  # noqa: BLE001 -- a dispatcher that ends stops every retry of this site
+        # The class alone: a message may hold values.
+        logger.error("The dispatcher met an error: %s", type(error).__qualname__)  # noqa: TRY400
+        connection.close()
+    return None
 
 
 def check_interval() -> timedelta:
@@ -89,130 +221,20 @@ def check_interval() -> timedelta:
     return timedelta(seconds=TICKS_BETWEEN_CHECKS * settings.JOBS_TICK_SECONDS)
 
 
-def rescue_stalled() -> int:
-    """The number of running jobs that were taken from workers which gave no sign of life."""
-    rescued = 0
-    for job_id in list(Job.objects.stalled().values_list("pk", flat=True)[:BATCH_SIZE]):
-        with transaction.atomic():
-            # Asked again under the lock: its worker may have renewed the lease meanwhile.
-            stalled = Job.objects.stalled().filter(pk=job_id).select_for_update(skip_locked=True).first()
-            if stalled:
-                lose(stalled, Cause.LEASE_OVER, Record())
-                rescued += 1
-    return rescued
-
-
-def lose(job: Job, cause: Cause, record: Record) -> Job:
-    """The job after an attempt that ended without a word: waiting for the next one, or failed as interrupted.
-
-    Raises: FencedError when it was settled after all.
-    """
-    extra = {"action": "rescue", "job_id": job.pk, "task": job.task, "attempt": job.attempt}
-    logger.warning("An attempt was lost (%s)", cause.value, extra=extra)
-    if job.cancel_requested_at is not None:
-        return lifecycle.end_cancelled(job, record)
-    if job.attempt >= job.max_attempts:
-        return lifecycle.fail(job, record, cause, error_code="interrupted")
-    return lifecycle.retry_later(job, record, cause, delay_after_loss(job.attempt, backoff_of(job)))
-
-
-def release_due() -> int:
-    """The number of delayed and retrying jobs whose time had come."""
-    due = Job.objects.due()
-    return sum(
-        _release(due.filter(status=status), status, Cause.DUE)
-        for status in (JobStatus.SCHEDULED, JobStatus.RETRYING)
-    )
-
-
-def release_held() -> int:
-    """The number of jobs that had waited for Redis."""
-    return _release(Job.objects.held(), JobStatus.HELD, Cause.REDIS_BACK)
-
-
-def hold_unsent() -> int:
-    """The number of ready jobs that are shown as held now, since Redis is away."""
-    unsent = Job.objects.unsent()
-    if not unsent.exists():
-        return 0
-    with transaction.atomic():
-        ids = lifecycle.locked(unsent, BATCH_SIZE)
-        return len(lifecycle.hold(Job.objects.filter(pk__in=ids), Cause.REDIS_AWAY))
-
-
-def send_unsent() -> tuple[int, bool]:
-    """The number of jobs whose hints were put into Redis, and whether it refused one.
-
-    A row is marked first and its hint pushed after the commit, so that no lock is held while Redis is waited
-    for. A dispatcher that dies in between leaves a row that counts as sent; the search for missing hints
-    finds it.
-    """
-    sent = 0
-    while marked := _mark_unsent():
-        if not dispatch.push(marked):
-            dispatch.hold(marked)
-            return sent, True
-        sent += len(marked)
-    return sent, False
-
-
-def unsend_missing(*, limit: int | None, older_than: timedelta = timedelta(0)) -> int:
-    """The number of sent rows of which Redis has no hint any more; they count as unsent now.
-
-    Raises: RedisError when Redis does not answer.
-    """
-    sent = Job.objects.filter(status=JobStatus.QUEUED, sent_at__lte=Now() - older_than).order_by("sent_at")
-    rows = list(sent.only("pk", "queue", "sent_at")[:limit])
-    lost = 0
-    for start in range(0, len(rows), BATCH_SIZE):
-        gone = dispatch.missing(rows[start : start + BATCH_SIZE])
-        lost += _unsend(gone)
-    if lost:
-        logger.warning("Redis lost the hints of %d jobs", lost, extra={"action": "resend"})
-    return lost
-
-
-def _release(rows: QuerySet[Job], status: JobStatus, cause: Cause) -> int:
-    """The number of rows that left this status for the queue, batch by batch."""
-    released = 0
-    # Asked without a lock first: on SQLite an empty look would otherwise keep all writers waiting.
-    while rows.exists():
-        with transaction.atomic():
-            ids = lifecycle.locked(rows, BATCH_SIZE)
-            moved = lifecycle.release(Job.objects.filter(pk__in=ids), status, cause)
-        if not moved:
-            break
-        released += len(moved)
-    return released
-
-
-def _mark_unsent() -> list[Job]:
-    """Some unsent rows, now marked as sent, the most urgent first."""
-    unsent = Job.objects.unsent()
-    if not unsent.exists():
-        return []
-    with transaction.atomic():
-        ids = lifecycle.locked(unsent, BATCH_SIZE)
-        marked = update_returning(Job.objects.filter(pk__in=ids, status=JobStatus.QUEUED), sent_at=Now())
-    return sorted(marked, key=lambda job: (-job.priority, job.due_at))
-
-
-def _unsend(jobs: Sequence[Job]) -> int:
-    """The number of rows that are unsent now; one that was claimed or sent again meanwhile stays as it is."""
-    count = 0
-    for job in jobs:
-        if job.sent_at:
-            # Not compared for equality: SQLite stores the time as a text that may end earlier than Python's.
-            same = Job.objects.filter(
-                pk=job.pk, status=JobStatus.QUEUED, sent_at__lt=job.sent_at + timedelta(milliseconds=1)
-            )
-            count += same.update(sent_at=None)
-    return count
-
-
-def start(parent_pid: int) -> None:
+def start(parent_pid: int, worker_name: str) -> None:
     """The whole life of a dispatcher process, from its fork to its end."""
     # A terminal's Ctrl-C reaches every process; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    Dispatcher().run(parent_pid)
+    processes.call_this(processes.DISPATCHER_NAME)
+    Dispatcher(leadership.holder_of(worker_name)).run(parent_pid)
+
+
+def stop(pid: int, worker_name: str) -> None:
+    """End the dispatcher process of that worker; another one may lead at once.
+
+    It may be killed at any moment, as by a loss of power; so nothing is asked of it.
+    """
+    processes.stop(pid)
+    with suppress(DatabaseError, InterfaceError):
+        leadership.release(leadership.DISPATCHER, leadership.holder_of(worker_name))

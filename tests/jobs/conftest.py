@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from jobs import dispatch
+from jobs.errors import RefusedError
 from jobs.lifecycle import Seat
+from jobs.signals import job_restarted
 from tests.support.processes import RedisServer, free_port, redis_server
 
 
@@ -37,3 +39,15 @@ def fresh_clients() -> Iterator[None]:
     dispatch.forget_clients()
     yield
     dispatch.forget_clients()
+
+
+@pytest.fixture
+def failing_restart() -> Iterator[None]:
+    """An app that says no to every restart of a job."""
+
+    def refuse(**kwargs: Any) -> None:
+        raise RefusedError("the file is gone")
+
+    job_restarted.connect(refuse)
+    yield
+    job_restarted.disconnect(refuse)

@@ -8,7 +8,9 @@ from django.db import connection
 
 from jobs import checks
 from jobs.declarations import TASKS
+from jobs.shipped import Shipped
 from jobs.tasks import task
+from tests.support.probe import tasks as probe_tasks  # noqa: F401 -- declares them
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def ids(problems: list[Any]) -> list[str]:
 
 
 def test_the_project_as_it_is_has_no_problem() -> None:
-    assert checks.check_queues(None) == checks.check_timing(None) == []
+    assert checks.check_queues(None) == checks.check_timing(None) == checks.check_schedules(None) == []
 
 
 def test_a_task_on_an_unknown_queue_is_reported(registered: None) -> None:
@@ -78,3 +80,18 @@ def test_a_sqlite_database_whose_writers_would_fail_is_reported(monkeypatch: pyt
     assert checks.check_database(None, ["default"]) == []
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
     assert ids(checks.check_database(None, ["default"])) == ["jobs.E007"]
+
+
+@pytest.mark.parametrize(
+    ("shipped", "expected"),
+    [
+        (Shipped("a", task="probe.unheard_of", cron="0 0 * * *"), "jobs.E020"),
+        (Shipped("a", task="probe.empty", cron="0 0 * * *", arguments={"x": 1}), "jobs.E021"),
+        (Shipped("a", task="probe.empty", cron="0 0 * *"), "jobs.E022"),
+    ],
+)
+def test_a_schedule_that_could_not_make_its_job_is_reported(
+    settings: Any, shipped: Shipped, expected: str
+) -> None:
+    settings.JOBS_SCHEDULES = (shipped,)
+    assert ids(checks.check_schedules(None)) == [expected]

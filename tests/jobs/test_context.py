@@ -1,5 +1,7 @@
 """What a running task reports, and when it is told to stop."""
 
+import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from jobs import lifecycle
 from jobs.context import RunningJob, StopFlag
 from jobs.errors import CancelledError, FencedError, HandBackError, TimeLimitError
-from jobs.lifecycle import Seat
-from jobs.models import Job
+from jobs.lifecycle import Record, Seat
+from jobs.models import Attempt, Job
+from jobs.runner import Report
 from tests.support.probe import tasks
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +62,29 @@ def test_progress_while_completing_is_kept_for_the_commit(running: RunningJob) -
     with running.completing():
         running.progress(7, 9)
     assert Job.objects.get().progress_done == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (Decimal("1.50"), "1.50"),
+        (math.nan, "nan"),
+        ("a\x00b", "ab"),
+        ("half \ud800", "half ?"),
+        ({"path": "\x00"}, "{'path': '\\x00'}"),
+        ({1, }, "{1}"),
+        ([1, {"two": None}], [1, {"two": None}]),
+    ],
+)  # fmt: skip
+def test_whatever_a_task_logs_its_end_can_be_written(
+    value: Any, kept: Any, running: RunningJob, row: Job
+) -> None:
+    running.log("read\x00", about=value)
+    reported = Report.from_line(Report({"record": running.record().fields()}).to_line())
+    assert reported.success
+    lifecycle.succeed(row, Record(**reported.success["record"]))
+    line = Attempt.objects.get().log[0]
+    assert (line["message"], line["about"]) == ("read", kept)
 
 
 def test_a_cancelled_job_stops_at_its_next_checkpoint(running: RunningJob, row: Job) -> None:

@@ -5,11 +5,22 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import DataError, transaction
+from django.db.models import QuerySet
 
 from jobs import lifecycle
 from jobs.errors import FencedError, IllegalTransitionError
-from jobs.lifecycle import LEGAL, Cause, Record, Seat
-from jobs.models import FINAL_STATUSES, WAITING_STATUSES, Attempt, AttemptOutcome, Job, JobEvent, JobStatus
+from jobs.lifecycle import LEGAL, Cause, Entry, Record, Seat
+from jobs.models import (
+    FINAL_STATUSES,
+    WAITING_STATUSES,
+    Attempt,
+    AttemptOutcome,
+    HoldReason,
+    Job,
+    JobEvent,
+    JobStatus,
+)
 from tests.support.probe import tasks
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +79,7 @@ def test_a_claim_starts_an_attempt_with_a_lease_and_a_new_fence(seat: Seat) -> N
     assert (job.status, job.attempt, job.fence, job.worker) == (S.RUNNING, 1, 1, "worker-1")
     assert job.lease_until
     assert job.started_at
-    assert timedelta(seconds=25) < job.lease_until - job.started_at < timedelta(seconds=31)
+    assert timedelta(seconds=15) < job.lease_until - job.started_at < timedelta(seconds=21)
     attempt = Attempt.objects.get(job=job)
     assert (attempt.number, attempt.fence, attempt.outcome) == (1, 1, AttemptOutcome.RUNNING)
 
@@ -173,3 +184,146 @@ def test_the_wait_counts_from_when_the_job_was_due(seat: Seat) -> None:
     Job.objects.filter(pk=job.pk).update(status=S.QUEUED, due_at=job.due_at - timedelta(seconds=10))
     lifecycle.claim(job.pk, seat)
     assert 10_000 <= Attempt.objects.latest("fence").wait_ms < 12_000
+
+
+def rows_of(job: Job) -> QuerySet[Job]:
+    return Job.objects.filter(pk=job.pk)
+
+
+def failed_job(seat: Seat) -> Job:
+    return lifecycle.fail(running_job(seat), Record(error_class="ValueError"), Cause.RAISED, error_code="x")
+
+
+def test_a_held_job_says_why_until_it_is_released() -> None:
+    job = new_job()
+    (held,) = lifecycle.hold(rows_of(job), HoldReason.PAUSED, Cause.PAUSED)
+    assert (held.status, held.hold_reason, held.sent_at) == (S.HELD, "paused", None)
+    (released,) = lifecycle.release(rows_of(job), S.HELD, Cause.RESUMED)
+    assert (released.status, released.hold_reason) == (S.QUEUED, "")
+
+
+def test_a_blocked_job_waits_for_a_worker_from_when_it_is_unblocked(seat: Seat) -> None:
+    job = lifecycle.create(unsaved(), blocked=True)
+    assert lifecycle.claim(job.pk, seat) is None
+    before = job.due_at
+    (ready,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
+    assert ready.status == S.QUEUED
+    assert ready.sent_at is not None
+    assert ready.due_at > before
+
+
+def test_a_blocked_job_with_a_delay_is_scheduled_when_it_is_unblocked() -> None:
+    job = lifecycle.create(unsaved(), delay=timedelta(hours=1), blocked=True)
+    (later,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
+    assert (later.status, later.due_at) == (S.SCHEDULED, job.due_at)
+
+
+def test_a_discarded_job_is_cancelled_and_can_still_be_retried(seat: Seat) -> None:
+    job = failed_job(seat)
+    (discarded,) = lifecycle.discard(rows_of(job))
+    assert discarded.status == S.CANCELLED
+    assert timeline(job)[-1] == ("failed", "cancelled", "discarded")
+    assert lifecycle.restart(rows_of(job), S.CANCELLED, more_attempts=1)
+
+
+def test_only_a_failed_job_is_discarded(seat: Seat) -> None:
+    assert lifecycle.discard(rows_of(new_job())) == []
+    assert lifecycle.discard(rows_of(running_job(seat))) == []
+
+
+def test_an_unsent_job_is_still_queued_and_one_that_runs_is_left_alone(seat: Seat) -> None:
+    job = new_job()
+    assert lifecycle.unsend(rows_of(job)) == 1
+    assert Job.objects.unsent().get() == job
+    assert lifecycle.unsend(rows_of(running_job(seat))) == 0
+
+
+def test_each_step_of_a_cancellation_stands_in_the_timeline_while_the_attempt_runs(seat: Seat) -> None:
+    job = running_job(seat)
+    assert lifecycle.cancel_step(job, Cause.CANCEL_STOP)
+    assert timeline(job)[-1] == ("running", "running", "cancel_stop")
+    lifecycle.end_cancelled(job, Record())
+    assert not lifecycle.cancel_step(job, Cause.CANCEL_KILL)
+
+
+def test_failures_of_one_kind_share_a_group_and_a_success_leaves_it(seat: Seat) -> None:
+    first, second = failed_job(seat), failed_job(seat)
+    assert first.error_group == second.error_group != ""
+    lifecycle.restart(rows_of(first), S.FAILED, more_attempts=1)
+    again = lifecycle.claim(first.pk, seat)
+    assert again
+    assert lifecycle.succeed(again, Record()).error_group == ""
+
+
+def test_many_jobs_are_claimed_and_settled_as_one_by_one(seat: Seat) -> None:
+    jobs = [new_job() for _ in range(3)]
+    later = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    claimed = lifecycle.claim_many([later.pk, *(job.pk for job in jobs), jobs[0].pk], seat)
+    assert claimed == jobs
+    assert lifecycle.renew_many([(job.pk, job.fence) for job in claimed]) == jobs
+    assert lifecycle.hand_back_many(claimed[:1]) == jobs[:1]
+    done = lifecycle.succeed_many([(job, Record(), {"result": {"n": 1}}) for job in claimed])
+    assert done == jobs[1:]
+    assert [job.result for job in done] == [{"n": 1}, {"n": 1}]
+    assert timeline(jobs[0])[-1] == ("running", "queued", "handed_back")
+
+
+def test_many_jobs_are_created_each_with_its_event() -> None:
+    entries = [
+        Entry(unsaved()),
+        Entry(unsaved(), delay=timedelta(hours=1)),
+        Entry(unsaved(), blocked=True),
+    ]
+    jobs = lifecycle.create_many(entries)
+    assert [job.status for job in jobs] == [S.QUEUED, S.SCHEDULED, S.BLOCKED]
+    assert [timeline(job) for job in jobs] == [[("", job.status, "enqueued")] for job in jobs]
+
+
+def unsaved() -> Job:
+    return Job(task=tasks.empty.name, queue="critical", timeout_seconds=60, max_attempts=3)
+
+
+def test_a_job_of_a_gated_queue_is_left_to_the_leader_when_it_is_unblocked() -> None:
+    job = unsaved()
+    job.queue = "validations"
+    lifecycle.create(job, blocked=True)
+    (ready,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
+    assert (ready.status, ready.sent_at) == (S.QUEUED, None)
+
+
+LATE = Record(began_after_seconds=2.0, ran_seconds=0.5)
+
+
+@pytest.mark.parametrize("end", ["succeed", "hand_back", "end_cancelled"])
+def test_an_attempt_that_waited_for_others_after_its_claim_counts_from_when_it_began(
+    end: str, seat: Seat
+) -> None:
+    job = running_job(seat)
+    claimed = Attempt.objects.get(job=job)
+    getattr(lifecycle, end)(job, LATE)
+    attempt = Attempt.objects.get(job=job)
+    assert attempt.ended_at
+    assert (attempt.started_at - claimed.started_at).total_seconds() == pytest.approx(2.0)
+    assert (attempt.ended_at - attempt.started_at).total_seconds() == pytest.approx(0.5)
+    assert attempt.wait_ms == pytest.approx(claimed.wait_ms + 2000, abs=1)
+
+
+def test_a_job_that_succeeded_late_in_its_batch_says_when_it_ran(seat: Seat) -> None:
+    job = running_job(seat)
+    done = lifecycle.succeed(job, LATE)
+    assert done.started_at
+    assert done.finished_at
+    assert job.started_at
+    assert (done.started_at - job.started_at).total_seconds() == pytest.approx(2.0)
+    assert (done.finished_at - job.started_at).total_seconds() == pytest.approx(2.5)
+
+
+def test_of_many_successes_one_that_no_column_holds_leaves_all_running(seat: Seat) -> None:
+    good, bad = running_job(seat), running_job(seat)
+    ends: list[lifecycle.Success] = [
+        (good, Record(), {"result": None}),
+        (bad, Record(), {"progress_done": 10**30}),
+    ]
+    with pytest.raises((DataError, OverflowError)), transaction.atomic():
+        lifecycle.succeed_many(ends)
+    assert Job.objects.filter(status=S.RUNNING).count() == 2

@@ -224,13 +224,35 @@ def test_an_error_after_completing_changes_nothing(declare: Any) -> None:
     assert once(declare(complete)).status == S.SUCCEEDED
 
 
-def test_arguments_that_no_longer_fit_fail_the_job_for_good() -> None:
+def test_arguments_that_no_worker_takes_fail_the_job_after_a_day() -> None:
     job = tasks.empty.enqueue()
-    Job.objects.filter(pk=job.pk).update(arguments={"old": 1})
+    Job.objects.filter(pk=job.pk).update(arguments={"old": 1}, created_at=job.created_at - timedelta(days=2))
     outcome = runner.run(job.pk)
     assert outcome
     assert (outcome.job.status, outcome.job.error_code) == (S.FAILED, "arguments")
     assert isinstance(outcome.error, ArgumentsError)
+
+
+def test_x22_a_job_with_arguments_for_a_newer_form_of_its_task_waits() -> None:
+    job = tasks.empty.enqueue()
+    Job.objects.filter(pk=job.pk).update(arguments={"newer": 1})
+    outcome = runner.run(job.pk)
+    assert outcome
+    assert (outcome.job.status, outcome.job.attempt) == (S.SCHEDULED, 0)
+
+
+def test_x22_a_job_that_no_worker_knows_is_looked_at_less_and_less_often() -> None:
+    delays = [runner.patience_after(fence).total_seconds() for fence in (1, 2, 3, 4, 5, 6, 1000)]
+    assert delays == [5, 10, 20, 40, 60, 60, 60]
+
+
+def test_a_task_that_the_memory_does_not_suffice_for_is_not_tried_again(declare: Any) -> None:
+    def want_too_much(job: RunningJob) -> None:
+        """Ask for more than there is."""
+        raise MemoryError
+
+    job = once(declare(want_too_much))
+    assert (job.status, job.error_code, job.attempt) == (S.FAILED, "too_big", 1)
 
 
 def test_x22_a_job_of_a_task_that_is_not_known_yet_waits() -> None:
@@ -266,10 +288,10 @@ def test_rq_is_told_of_a_failure_without_its_reason() -> None:
 def test_a_plain_success_in_a_work_horse_is_left_to_the_parent_to_write(tmp_path: Path, seat: Seat) -> None:
     row = runner.claim(tasks.note.enqueue(path=str(tmp_path / "out")).pk, seat)
     assert row
-    report = Report.from_line(runner.run_apart(row).to_line())
+    report = Report.from_line(runner.run_apart(row, time.monotonic()).to_line())
     assert report.success
     assert Job.objects.get(pk=row.pk).status == S.RUNNING
-    runner.settle_success(row, report.success)
+    runner.settle_successes([(row, report)])
     job, attempt = Job.objects.get(pk=row.pk), Attempt.objects.get(job=row)
     assert (job.status, job.result, attempt.outcome) == (S.SUCCEEDED, {"text": "x"}, "succeeded")
     assert attempt.peak_memory_bytes
@@ -280,17 +302,17 @@ def test_a_reported_success_of_an_attempt_that_lost_the_job_changes_nothing(
 ) -> None:
     row = runner.claim(tasks.note.enqueue(path=str(tmp_path / "out")).pk, seat)
     assert row
-    report = runner.run_apart(row)
+    report = runner.run_apart(row, time.monotonic())
     Job.objects.filter(pk=row.pk).update(fence=row.fence + 1)
     assert report.success
-    runner.settle_success(row, report.success)
+    runner.settle_successes([(row, report)])
     assert Job.objects.get(pk=row.pk).status == S.RUNNING
 
 
 def test_a_failure_in_a_work_horse_is_settled_there(seat: Seat) -> None:
     row = runner.claim(tasks.refuse.enqueue().pk, seat)
     assert row
-    assert runner.run_apart(row) == Report(failed=True)
+    assert runner.run_apart(row, time.monotonic()) == Report(failed=True)
     assert Job.objects.get(pk=row.pk).status == S.FAILED
 
 
@@ -302,7 +324,7 @@ def test_a_task_that_completed_by_itself_leaves_nothing_to_write(declare: Any, s
 
     row = runner.claim(declare(complete).enqueue().pk, seat)
     assert row
-    assert runner.run_apart(row) == Report()
+    assert runner.run_apart(row, time.monotonic()) == Report()
 
 
 def test_a_result_that_is_not_plain_json_is_the_task_s_own_failure(declare: Any) -> None:

@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from jobs import services
 from jobs.models import Job, JobEvent, JobStatus
-from jobs.signals import SettlingSignal, job_finished, job_retrying, job_started
+from jobs.signals import job_finished, job_retrying, job_started
 from tests.support.jobs import drain
 from tests.support.probe import tasks
 
@@ -19,23 +19,20 @@ Heard = list[tuple[str, str]]
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """The signals that were sent, each with the status of its job."""
+    """What was said of the probe's jobs: the signal, each with the status of its job."""
     said: Heard = []
-    signals: dict[str, SettlingSignal] = {
-        "started": job_started,
-        "retrying": job_retrying,
-        "finished": job_finished,
-    }
+    signals = {"started": job_started, "retrying": job_retrying, "finished": job_finished}
     listeners = {name: _listener(name, said) for name in signals}
     for name, signal in signals.items():
-        signal.connect(listeners[name], sender=Job)
+        for task in (tasks.empty, tasks.fail_until, tasks.refuse):
+            signal.listen(task=task.name)(listeners[name])
     yield said
     for name, signal in signals.items():
-        signal.disconnect(listeners[name], sender=Job)
+        signal.forget(listeners[name])
 
 
 def _listener(name: str, said: Heard) -> Any:
-    def listen(job: Job, **_: Any) -> None:
+    def listen(job: Job) -> None:
         said.append((name, job.status))
 
     return listen
@@ -67,17 +64,25 @@ def test_a_cancelled_job_finishes(heard: Heard) -> None:
 def test_an_error_of_a_receiver_fails_no_job_and_takes_back_only_its_own_writes(
     heard: Heard, caplog: Any
 ) -> None:
-    def break_something(job: Job, **_: Any) -> None:
+    def break_something(job: Job) -> None:
         JobEvent.objects.filter(job=job).delete()
         raise IntegrityError("TREMBLAY")
 
-    job_finished.connect(break_something, sender=Job)
+    job_finished.listen(task=tasks.empty.name)(break_something)
     try:
         job = tasks.empty.enqueue()
         drain()
     finally:
-        job_finished.disconnect(break_something, sender=Job)
+        job_finished.forget(break_something)
     assert Job.objects.get(pk=job.pk).status == JobStatus.SUCCEEDED
     assert JobEvent.objects.filter(job=job).count() == 3
     assert "break_something" in caplog.text
     assert "TREMBLAY" not in caplog.text
+
+
+def test_a_receiver_hears_only_of_the_task_that_it_named(heard: Heard, tmp_path: Any) -> None:
+    tasks.note.enqueue(path=str(tmp_path / "out"))
+    drain()
+    assert heard == []
+    assert job_finished.is_heard(tasks.empty.name)
+    assert not job_finished.is_heard(tasks.note.name)

@@ -69,6 +69,7 @@ def bad_hashes() -> dict[str, Any]:
         "f03 unknown field": {"colour": "red"},
         "f03 not JSON": {"data": zlib.compress(b"{")},
         "f03 not compressed": {"data": b"\xff\xfe"},
+        "f03 nested too deep": {"data": zlib.compress(b"[" * 1024)},
         "f03 bomb": {"data": zlib.compress(b" " * 900_000)},
         "f03 huge": {"description": "x" * 50_000_000},
         "f03 huge and unknown": {"colour": "x" * 1_000_000},
@@ -95,6 +96,16 @@ def test_f01_f02_f03_f05_a_bad_hash_is_put_aside_and_the_next_job_comes(
     assert take(queue, redis) == str(following.pk)
     assert redis.llen(QUARANTINE_KEY) == 1
     assert not redis.exists(f"rq:job:{job.pk}")
+
+
+def test_f03_a_load_of_hints_passes_over_one_that_is_nested_too_deep(
+    job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    good = tasks.empty.enqueue()
+    dispatch.push([good])
+    redis.hset(f"rq:job:{job.pk}", mapping=bad_hashes()["f03 nested too deep"])
+    assert queue.opened_ids([str(job.pk).encode(), str(good.pk).encode()]) == [good.pk]
+    assert redis.llen(QUARANTINE_KEY) == 1
 
 
 def test_f03_a_hash_without_data_is_put_aside(job: Job, redis: Redis, queue: HintQueue) -> None:
@@ -181,3 +192,75 @@ def test_a_bad_hash_does_not_exist_for_rq(job: Job, redis: Redis) -> None:
     redis.hset(f"rq:job:{job.pk}", "status", "undead")
     with pytest.raises(NoSuchJobError):
         HintJob.fetch(str(job.pk), connection=redis)
+
+
+# --- Many at once: the light lane ------------------------------------------------------------------------------
+
+
+def taken(queue: HintQueue, *ids: object) -> list[str]:
+    """Those of the ids that are good, as a load of the light lane takes them."""
+    return [str(job_id) for job_id in queue.opened_ids([str(each).encode() for each in ids])]
+
+
+def test_the_hints_of_a_load_are_spent_when_they_are_read(job: Job, redis: Redis, queue: HintQueue) -> None:
+    other = tasks.empty.enqueue()
+    dispatch.push([other])
+    assert taken(queue, other.pk, job.pk) == [str(other.pk), str(job.pk)]
+    assert not redis.exists(f"rq:job:{job.pk}", f"rq:job:{other.pk}")
+    assert taken(queue, other.pk, job.pk) == []
+    assert not redis.exists(QUARANTINE_KEY)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, fields in bad_hashes().items() if "data" in fields))
+def test_f01_f02_f03_a_bad_payload_in_a_load_is_put_aside_and_the_others_are_taken(
+    name: str, job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    good = tasks.empty.enqueue()
+    dispatch.push([good])
+    redis.hset(f"rq:job:{job.pk}", mapping=bad_hashes()[name])
+    assert taken(queue, job.pk, good.pk) == [str(good.pk)]
+    assert redis.llen(QUARANTINE_KEY) == 1
+    assert not redis.exists(f"rq:job:{job.pk}")
+
+
+def test_f03_a_load_reads_no_payload_that_is_too_large(job: Job, redis: Redis, queue: HintQueue) -> None:
+    redis.hset(f"rq:job:{job.pk}", "data", "x" * 50_000_000)
+    before = redis.info("stats")["total_net_output_bytes"]
+    assert taken(queue, job.pk) == []
+    assert redis.info("stats")["total_net_output_bytes"] - before < 100_000
+    assert redis.llen(QUARANTINE_KEY) == 1
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b"a b", b"../../etc/passwd", b"x" * 10_000, b""])
+def test_f03_an_id_in_a_load_that_is_none_is_put_aside(
+    raw: bytes, job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    assert queue.opened_ids([raw, str(job.pk).encode()]) == [job.pk]
+    assert redis.llen(QUARANTINE_KEY) == 1
+
+
+def test_f03_a_key_of_another_type_in_a_load_is_put_aside(job: Job, redis: Redis, queue: HintQueue) -> None:
+    redis.delete(f"rq:job:{job.pk}")
+    redis.set(f"rq:job:{job.pk}", "text")
+    assert taken(queue, job.pk) == []
+    assert redis.llen(QUARANTINE_KEY) == 1
+
+
+def test_x22_a_hint_of_a_later_version_in_a_load_is_left_to_a_newer_worker(
+    job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    later = payload([RUN_FUNCTION, None, [str(job.pk), PAYLOAD_VERSION + 1], {}])
+    redis.hset(f"rq:job:{job.pk}", "data", later)
+    assert taken(queue, job.pk) == []
+    assert redis.exists(f"rq:job:{job.pk}")
+    assert not redis.exists(QUARANTINE_KEY)
+
+
+def test_a_load_is_popped_up_to_its_size(redis: Redis, queue: HintQueue) -> None:
+    redis.rpush(queue.key, *"abcde")
+    assert (queue.pop_more(0), queue.pop_more(2), queue.pop_more(9), queue.pop_more(9)) == (
+        [],
+        [b"a", b"b"],
+        [b"c", b"d", b"e"],
+        [],
+    )

@@ -1,16 +1,19 @@
 """What a dispatcher does: send, release, rescue."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.db.models.functions import Now
 from rq.utils import as_text
 
-from jobs import dispatch, lifecycle, upkeep
+from jobs import dispatch, holding, lifecycle, rescue, resending, runner, upkeep
 from jobs.errors import FencedError
 from jobs.lifecycle import Cause, Record, Seat
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
-from jobs.upkeep import Dispatcher
+from jobs.upkeep import Chore, Dispatcher
+from jobs.workers import settling
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
 
@@ -45,6 +48,44 @@ def test_a_delayed_job_is_sent_when_its_time_has_come(own_redis: RedisServer) ->
     Job.objects.filter(pk=job.pk).update(due_at=Now())
     dispatcher.tick()
     assert (status_of(job), hints(own_redis)) == (S.QUEUED, [str(job.pk)])
+
+
+@pytest.mark.parametrize(("lease_seconds", "after"), [(600, S.RUNNING), (0, S.RETRYING)])
+def test_after_an_absence_of_the_database_workers_may_first_renew_their_leases(
+    lease_seconds: float, after: JobStatus, own_redis: RedisServer, seat: Seat, settings: Any
+) -> None:
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    Job.objects.update(attempt=2)
+    settings.JOBS_LEASE_SECONDS = lease_seconds
+    dispatcher = Dispatcher(own_chores=[])
+
+    def fail() -> None:
+        raise OperationalError
+
+    dispatcher._safely(fail)
+    dispatcher.tick()
+    assert status_of(job) == after
+
+
+def test_x08_a_dispatcher_waits_whichever_error_says_that_the_database_is_away() -> None:
+    def fail() -> None:
+        raise InterfaceError
+
+    assert Dispatcher(own_chores=[])._safely(fail) is None
+
+
+def test_x08_a_report_is_left_to_the_lease_whichever_error_says_that_the_database_is_away(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise InterfaceError
+
+    monkeypatch.setattr(runner, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(lifecycle, "hand_back_many", fail)
+    job = running(seat, tasks.empty.enqueue())
+    settling.give_back([job])
+    assert status_of(job) == S.RUNNING
 
 
 def test_x06_a_held_job_is_sent_when_redis_is_back(own_redis: RedisServer) -> None:
@@ -126,32 +167,40 @@ def test_x02_a_job_whose_lease_ran_out_gets_another_attempt(own_redis: RedisServ
 
 def test_a_healthy_job_is_not_rescued(seat: Seat, no_redis: None) -> None:
     job = running(seat, _queued())
-    assert upkeep.rescue_stalled() == 0
+    assert rescue.rescue_stalled() == 0
     assert status_of(job) == S.RUNNING
 
 
-def test_x21_a_job_that_is_lost_every_time_fails_as_interrupted(seat: Seat, no_redis: None) -> None:
+@pytest.mark.parametrize(
+    ("first", "attempt", "code"),
+    [("lost", 2, "quarantined"), ("failed", 2, "interrupted"), ("handed_back", 1, "interrupted")],
+)
+def test_x21_a_job_that_no_attempt_survived_is_quarantined(
+    first: str, attempt: int, code: str, seat: Seat, no_redis: None
+) -> None:
     job = running(seat, _queued())
-    Job.objects.filter(pk=job.pk).update(max_attempts=1)
+    Attempt.objects.filter(job=job).update(outcome=first)
+    Attempt.objects.create(job=job, number=attempt, fence=2, started_at=job.due_at)
+    Job.objects.filter(pk=job.pk).update(max_attempts=attempt, attempt=attempt, fence=2)
     let_the_lease_run_out(job)
-    upkeep.rescue_stalled()
+    rescue.rescue_stalled()
     failed = Job.objects.get(pk=job.pk)
-    assert (failed.status, failed.error_code) == (S.FAILED, "interrupted")
+    assert (failed.status, failed.error_code) == (S.FAILED, code)
 
 
 def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(seat: Seat, no_redis: None) -> None:
     job = running(seat, _queued())
     lifecycle.ask_to_cancel(Job.objects.filter(pk=job.pk))
     let_the_lease_run_out(job)
-    upkeep.rescue_stalled()
+    rescue.rescue_stalled()
     assert status_of(job) == S.CANCELLED
 
 
 def test_x05_the_writes_of_a_frozen_worker_that_wakes_late_change_nothing(seat: Seat, no_redis: None) -> None:
     late = running(seat, _queued())
     let_the_lease_run_out(late)
-    upkeep.rescue_stalled()
-    upkeep.release_due()
+    rescue.rescue_stalled()
+    holding.release_due()
     running(Seat("worker-2", "there", 2), late)
     with pytest.raises(FencedError):
         lifecycle.succeed(late, Record(), result={"from": "the late one"})
@@ -173,3 +222,102 @@ def _queued() -> Job:
     job = tasks.empty.enqueue()
     Job.objects.filter(pk=job.pk).update(status=S.QUEUED)
     return job
+
+
+def test_an_error_in_one_chore_stops_no_other_one(no_redis: None) -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        raise ProgrammingError("TREMBLAY")
+
+    Dispatcher(own_chores=[Chore("first", fail, 1), Chore("second", lambda: done.append("second"), 1)]).tick()
+    assert done == ["second"]
+
+
+def test_each_chore_has_its_own_interval(no_redis: None) -> None:
+    done: list[str] = []
+    seldom = Chore("seldom", lambda: done.append("seldom"), 3600)
+    always = Chore("always", lambda: done.append("always"), 0)
+    dispatcher = Dispatcher(own_chores=[seldom, always])
+    for _ in range(3):
+        dispatcher.tick()
+    assert (done.count("seldom"), done.count("always")) == (1, 3)
+
+
+def test_x18_every_chore_of_the_platform_runs_in_a_tick(own_redis: RedisServer) -> None:
+    chores = upkeep.chores()
+    Dispatcher(own_chores=chores).tick()
+    assert all(chore.due_at > 0 for chore in chores)
+    assert {"schedules", "follow-ups", "statistics", "alerts"} <= {chore.name for chore in chores}
+
+
+def test_x13_a_database_that_fails_in_the_middle_of_a_tick_ends_that_tick_alone(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    Job.objects.filter(pk=job.pk).update(due_at=Now())
+    dispatcher = Dispatcher(own_chores=())
+    with monkeypatch.context() as broken:
+
+        def locked(*_: object) -> int:
+            raise OperationalError("database is locked")
+
+        broken.setattr(holding, "release_due", locked)
+        assert not dispatcher._safely(dispatcher.tick)
+    assert status_of(job) == S.SCHEDULED
+    assert dispatcher._safely(dispatcher.tick)
+    assert hints(own_redis) == [str(job.pk)]
+
+
+def test_x09_all_of_a_long_queue_whose_key_was_deleted_is_sent_again_at_one_look(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resending, "BATCH_SIZE", 8)
+    jobs = [tasks.empty.enqueue() for _ in range(30)]
+    own_redis.client.delete("rq:queue:critical")
+    assert resending.unsend_missing(timedelta(0)) == 30
+    Dispatcher(own_chores=()).tick()
+    assert sorted(hints(own_redis)) == sorted(str(job.pk) for job in jobs)
+
+
+def test_a_row_that_was_sent_again_meanwhile_is_not_unsent(own_redis: RedisServer) -> None:
+    job = tasks.empty.enqueue()
+    seen = Job.objects.get(pk=job.pk)
+    Job.objects.filter(pk=job.pk).update(sent_at=Now() + timedelta(seconds=1))
+    assert resending._unsend([seen]) == 0
+
+
+def test_a_row_that_cannot_be_rescued_stops_neither_the_others_nor_the_sending(
+    own_redis: RedisServer, seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, lost = (running(seat, tasks.empty.enqueue()) for _ in range(2))
+    let_the_lease_run_out(broken)
+    let_the_lease_run_out(lost)
+    waiting = tasks.empty.enqueue()
+    own_redis.client.flushall()
+
+    def lose(job: Job, cause: Cause, record: Record) -> Job:
+        if job.pk == broken.pk:
+            raise TypeError("TREMBLAY")
+        return rescue_one(job, cause, record)
+
+    rescue_one = rescue.lose
+    monkeypatch.setattr(rescue, "lose", lose)
+    Dispatcher(own_chores=()).tick()
+    assert [status_of(job) for job in (broken, lost)] == [S.RUNNING, S.QUEUED]
+    assert sorted(hints(own_redis)) == sorted([str(lost.pk), str(waiting.pk)])
+
+
+def test_an_error_in_one_step_stops_no_other_one(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tasks.empty.enqueue()
+    own_redis.client.flushall()
+
+    def fail(*_: object) -> int:
+        raise ProgrammingError("TREMBLAY")
+
+    for name in ("end_pauses", "hold_paused", "release_due", "release_held"):
+        monkeypatch.setattr(holding, name, fail)
+    assert Dispatcher(own_chores=()).tick() == 1
+    assert hints(own_redis) == [str(job.pk)]

@@ -1,18 +1,37 @@
 """The worker without its processes: what it insists on, and what cannot stop it."""
 
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 from django_rq.workers import get_worker
 from redis import Redis
 from rq.serializers import JSONSerializer
 
-from jobs.models import Job
+from config.queues import QUEUES, WORKER_ROLES
+from jobs.management.commands.rqworker import queues_of
+from jobs.models import Job, WorkerProcess
+from jobs.processes import memory_of_tree
 from jobs.runner import Report
-from jobs.workers import Horse, Worker
-from tests.support.processes import RedisServer, free_port
+from jobs.workers import Worker
+from jobs.workers.horse import Harness, Horse
+from jobs.workers.presence import KEPT, Presence
+from jobs.workers.shift import Shift
+from jobs.workers.taking import Taking
+from jobs.workers.traces import Traces
+from jobs.workers.worker import MOST_CONNECTIONS
+from tests.support.processes import RedisServer, free_port, wait_until
 
 
 @pytest.fixture
@@ -29,14 +48,6 @@ def worker(redis: Redis) -> Worker:
     made = get_worker("critical", "emails", serializer="rq.serializers.DefaultSerializer")
     assert isinstance(made, Worker)
     return made
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    yield reading, writing
-    os.close(reading)
 
 
 def test_f01_the_command_s_default_serializer_is_not_used(worker: Worker) -> None:
@@ -69,33 +80,244 @@ def test_a_worker_wakes_often_enough_to_look_after_its_dispatcher(worker: Worker
     assert worker.dequeue_timeout < worker.connection_timeout < 10
 
 
-def test_a_work_horse_reports_in_as_many_pieces_as_the_pipe_makes_of_it(pipe: tuple[int, int]) -> None:
-    reading, writing = pipe
-    horse = Horse(pid=1, row=Job(), pipe=reading, hard_limit_seconds=1)
-    report = Report({"result": {"text": "é\n" * 1000}})
-    line = report.to_line()
-    os.write(writing, line[:700])
-    horse.hear()
-    assert (horse.report, horse.pipe_closed) == (None, False)
-    os.write(writing, line[700:])
-    os.close(writing)
-    horse.hear()
-    assert (horse.report, horse.pipe_closed) == (report, True)
+def test_all_queues_of_a_worker_share_one_capped_pool(worker: Worker) -> None:
+    pools = {id(queue.connection.connection_pool) for queue in worker.queues}
+    assert pools == {id(worker.connection.connection_pool)}
+    assert worker.connection.connection_pool.max_connections == MOST_CONNECTIONS
 
 
-def test_a_report_that_breaks_off_counts_as_none(pipe: tuple[int, int]) -> None:
-    reading, writing = pipe
-    horse = Horse(pid=1, row=Job(), pipe=reading, hard_limit_seconds=1)
-    os.write(writing, Report(failed=True).to_line()[:-1])
-    os.close(writing)
-    horse.hear()
-    assert (horse.report, horse.pipe_closed) == (None, True)
+def test_a_word_of_a_cancellation_wakes_the_shift_and_no_other_command_of_ours_exists(worker: Worker) -> None:
+    shift = Shift(worker, [], 0.0)
+    worker._shift = shift
+    worker.handle_payload({"data": b'{"command": "look"}'})
+    assert shift._nudged
 
 
-def test_the_first_reason_to_kill_a_work_horse_stays(pipe: tuple[int, int]) -> None:
-    horse = Horse(pid=1, row=Job(), pipe=pipe[0], hard_limit_seconds=1)
-    os.close(pipe[1])
-    horse.kill_within(30, "cancel")
-    planned_at = horse.kill_at
-    horse.kill_within(0, "stop")
-    assert (horse.kill_at, horse.reason) == (planned_at, "cancel")
+@pytest.mark.parametrize(("stopped", "reason"), [("a job", "cancel"), (None, "killed")])
+def test_rq_s_orders_to_kill_and_to_stop_end_the_job_under_way(
+    worker: Worker, stopped: str | None, reason: str
+) -> None:
+    shift = worker._shift = Shift(worker, [], 0.0)
+    with horse_of(rows(1), lambda _harness: time.sleep(60)) as horse:
+        shift.horse = horse
+        worker._stopped_job_id = stopped
+        worker.kill_horse()
+        assert shift._end
+        assert (shift._end.row, shift._end.reason) == (horse.current, reason)
+
+
+# --- A work-horse and its pipes ---------------------------------------------------------------------------
+
+
+def rows(count: int) -> list[Job]:
+    return [Job(task=f"probe.{number}") for number in range(count)]
+
+
+@contextmanager
+def horse_of(offered: list[Job], live: Callable[[Harness], None]) -> Iterator[Horse]:
+    horse = Horse.start(offered, live)
+    try:
+        yield horse
+    finally:
+        horse.kill()
+        wait_until(lambda: horse.wait(0.01), what="the process to end")
+        horse.bury()
+
+
+def heard_from(horse: Horse, count: int) -> list[tuple[Job, Report]]:
+    heard: list[tuple[Job, Report]] = []
+
+    def all_said() -> bool:
+        horse.wait(0.01)
+        heard.extend(horse.hear())
+        return len(heard) >= count
+
+    wait_until(all_said)
+    return heard
+
+
+def test_a_work_horse_reports_each_job_in_order() -> None:
+    offered = rows(3)
+    reports = [Report({"result": {"text": "é\n" * 30_000}}), Report(failed=True), Report(skipped=True)]
+
+    def live(harness: Harness) -> None:
+        for report in reports:
+            assert harness.take()
+            harness.report(report)
+        os._exit(0)
+
+    with horse_of(offered, live) as horse:
+        heard = heard_from(horse, 3)
+        assert heard == list(zip(offered, reports, strict=True))
+        assert horse.current is None
+
+
+def test_what_nobody_has_begun_can_be_taken_back_and_what_is_under_way_cannot() -> None:
+    offered = rows(4)
+
+    def live(harness: Harness) -> None:
+        harness.take()
+        harness.report(Report())
+        harness.take()
+        time.sleep(60)
+
+    with horse_of(offered, live) as horse:
+        heard_from(horse, 1)
+        wait_until(lambda: horse.current is offered[1] and psutil.Process(horse.pid).status() == "sleeping")
+        assert horse.withdraw() == offered[2:]
+        assert (horse.current, horse.open, horse.withdraw()) == (offered[1], [offered[1]], [])
+
+
+def test_a_withdrawn_job_is_never_begun(tmp_path: Path) -> None:
+    offered = rows(2)
+
+    def live(harness: Harness) -> None:
+        wait_until((tmp_path / "go").exists)
+        (tmp_path / "begun").write_text(str(harness.take()))
+        os._exit(0)
+
+    with horse_of(offered, live) as horse:
+        assert horse.withdraw() == offered
+        (tmp_path / "go").touch()
+        wait_until(lambda: horse.wait(0.01))
+        assert (tmp_path / "begun").read_text() == "None"
+
+
+def test_a_report_that_breaks_off_counts_as_none() -> None:
+    def live(harness: Harness) -> None:
+        harness.take()
+        os.write(harness._reports, b"0 " + Report().to_line()[:-1])
+        os._exit(0)
+
+    offered = rows(1)
+    with horse_of(offered, live) as horse:
+        wait_until(lambda: horse.wait(0.01))
+        assert (horse.hear(), horse.current) == ([], offered[0])
+
+
+# --- What is taken next ----------------------------------------------------------------------------------
+
+
+def test_each_eighth_take_looks_from_the_least_urgent_queue_up() -> None:
+    taking = Taking()
+    firsts = []
+    for _number in range(16):
+        firsts.append(taking.order(["urgent", "usual", "idle"])[0])
+        taking.took()
+    assert firsts == (["urgent"] * 7 + ["idle"]) * 2
+
+
+def test_waiting_in_vain_does_not_count_as_a_take() -> None:
+    taking = Taking()
+    assert [taking.order(["a", "b"])[0] for _number in range(20)] == ["a"] * 20
+
+
+@pytest.mark.parametrize(
+    ("jobs", "seconds", "load"), [(10, 0.01, 40), (100, 0.2, 100), (10, 5.0, 2), (1, 30.0, 1), (5, 0.0, 20)]
+)
+def test_the_next_load_lasts_about_a_second_and_does_not_leap(jobs: int, seconds: float, load: int) -> None:
+    taking = Taking()
+    taking.learn("notifications", jobs, seconds)
+    assert taking.load_of("notifications") == load
+
+
+@pytest.mark.parametrize("queue", ["validations", "emails", "no such queue"])
+def test_heavy_jobs_and_those_whose_starts_are_counted_are_taken_one_by_one(queue: str) -> None:
+    taking = Taking()
+    taking.learn(queue, 100, 0.1)
+    assert taking.load_of(queue) == 1
+
+
+def test_a_role_names_queues_in_the_order_of_their_urgency() -> None:
+    assert queues_of("scheduled") == ["scheduled", "maintenance"]
+    assert queues_of(None) == [queue.name for queue in QUEUES]
+
+
+def test_a_role_and_queues_together_are_refused() -> None:
+    with pytest.raises(CommandError):
+        call_command("rqworker", "critical", role="ai")
+
+
+def test_every_queue_is_in_a_role() -> None:
+    assert {name for names in WORKER_ROLES.values() for name in names} == {queue.name for queue in QUEUES}
+
+
+# --- What a task leaves behind ---------------------------------------------------------------------------
+
+
+def test_an_untouched_process_has_no_traces() -> None:
+    assert not Traces().are_there()
+
+
+def test_a_thread_that_goes_on_is_a_trace() -> None:
+    traces, end = Traces(), threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    assert traces.are_there()
+    end.set()
+    thread.join()
+    assert not traces.are_there()
+
+
+def test_a_changed_environment_folder_or_handler_is_a_trace(monkeypatch: Any, tmp_path: Path) -> None:
+    traces = Traces()
+    monkeypatch.setenv("BORDEREAU_LEFT", "1")
+    assert traces.are_there()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert traces.are_there()
+    monkeypatch.undo()
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    assert traces.are_there()
+    signal.signal(signal.SIGUSR1, before)
+    assert not traces.are_there()
+
+
+# --- The row of a worker ---------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_worker_s_row_follows_it_from_its_start_to_its_end() -> None:
+    presence = Presence("w1", ["critical"])
+    presence.begin()
+    presence.jobs_done = 7
+    presence.show(is_stopping=False)
+    row = WorkerProcess.objects.get()
+    assert (row.name, row.pid, row.queues, row.jobs_done) == ("w1", os.getpid(), ["critical"], 0)
+    assert row.memory_bytes
+    assert row.version
+    assert (bool(row.stopping_at), bool(row.ended_at)) == (False, False)
+    presence.show(is_stopping=True)
+    row = WorkerProcess.objects.get()
+    assert (row.jobs_done, bool(row.stopping_at), bool(row.ended_at)) == (7, True, False)
+    presence.end()
+    assert WorkerProcess.objects.get().ended_at
+
+
+@pytest.mark.django_db
+def test_a_worker_that_starts_takes_the_place_of_its_name_and_removes_long_gone_ones() -> None:
+    old = Presence("old", [])
+    old.begin()
+    old.end()
+    WorkerProcess.objects.update(seen_at=Now() - 2 * KEPT, started_at=Now() - 2 * KEPT)
+    Presence("w1", []).begin()
+    again = Presence("w1", [])
+    WorkerProcess.objects.update(ended_at=Now())
+    again.begin()
+    assert list(WorkerProcess.objects.values_list("name", "ended_at")) == [("w1", None)]
+
+
+def test_the_memory_of_a_process_counts_its_children_and_not_what_it_shares() -> None:
+    eat = "import subprocess, sys, time; eaten = bytearray(%d << 20); "
+    inner = eat % 50 + "time.sleep(60)"
+    script = eat % 60 + f"subprocess.run([sys.executable, '-c', {inner!r}])"
+    process = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        wait_until(lambda: memory_of_tree(process.pid) > 110 << 20)
+        assert memory_of_tree(process.pid) < 200 << 20
+        assert memory_of_tree(2**30) == 0
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.kill()
+        process.wait()

@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -16,13 +16,13 @@ class JobStatus(models.TextChoices):
 
     # Its time has not come: a delayed or postponed job.
     SCHEDULED = "scheduled", _("Scheduled")
-    # Ready, but Redis is away (or the queue is paused): sent as soon as that ends.
+    # Ready, but kept back: Redis is away, or its queue or organization is paused. `hold_reason` says which.
     HELD = "held", _("Held")
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
     # An attempt failed; the next one starts when the back-off is over.
     RETRYING = "retrying", _("Retrying")
-    # Waits for another job.
+    # Waits for the jobs that it depends on.
     BLOCKED = "blocked", _("Blocked")
     SUCCEEDED = "succeeded", _("Succeeded")
     FAILED = "failed", _("Failed")
@@ -33,6 +33,13 @@ FINAL_STATUSES = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CAN
 ACTIVE_STATUSES = frozenset(JobStatus) - FINAL_STATUSES
 # Not started, and nothing of it runs: these are ended by changing the row alone.
 WAITING_STATUSES = ACTIVE_STATUSES - {JobStatus.RUNNING}
+
+
+class HoldReason(models.TextChoices):
+    """Why a ready job is kept back."""
+
+    REDIS_AWAY = "redis_away", _("Redis is away")
+    PAUSED = "paused", _("Its queue or organization is paused")
 
 
 class Job(models.Model):
@@ -49,6 +56,37 @@ class Job(models.Model):
     priority = models.SmallIntegerField(_("priority"), default=0)
     idempotency_key = models.CharField(_("idempotency key"), max_length=200, blank=True, default="")
     timeout_seconds = models.PositiveIntegerField(_("time limit in seconds"))
+    hold_reason = models.CharField(
+        _("held because"), max_length=10, choices=HoldReason.choices, blank=True, default=""
+    )
+
+    # --- What it belongs to ---
+    batch = models.ForeignKey(
+        "jobs.Batch",
+        verbose_name=_("batch"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+        db_index=False,
+    )
+    schedule = models.ForeignKey(
+        "jobs.Schedule",
+        verbose_name=_("schedule"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+        db_index=False,
+    )
+    # The slot of the schedule that it fills; empty for one that a person started.
+    scheduled_for = models.DateTimeField(_("scheduled for"), null=True, blank=True)
+    # Set together with the first row that depends on it: whoever ends the job then looks for those.
+    has_dependents = models.BooleanField(_("has dependents"), default=False)
+    # The result of the newest succeeded job of a key stands for the ones that follow, as long as they say.
+    cache_key = models.CharField(_("cache key"), max_length=200, blank=True, default="")
+    # A W3C `traceparent`, kept here so that Redis needs to carry none.
+    trace_context = models.CharField(_("trace"), max_length=100, blank=True, default="")
 
     # Attempts that started and count; a postponed or handed back one is taken off again.
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
@@ -57,6 +95,9 @@ class Job(models.Model):
     fence = models.PositiveIntegerField(_("fence"), default=0)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     worker = models.CharField(_("worker"), max_length=100, blank=True, default="")
+    # Which of its queue's places it takes while it runs: no two running jobs share one, so that a queue never
+    # runs more than it has places. Empty on queues without a limit.
+    slot = models.PositiveSmallIntegerField(_("place"), null=True, blank=True)
 
     created_at = models.DateTimeField(_("created at"))
     # When it should run, or should have: the waiting time of an attempt counts from here.
@@ -76,6 +117,8 @@ class Job(models.Model):
     error_params = models.JSONField(_("error parameters"), default=dict, blank=True)
     error_class = models.CharField(_("error class"), max_length=200, blank=True, default="")
     error_message = models.CharField(_("error message"), max_length=500, blank=True, default="")
+    # The same for failures of one kind: the error's class and the frames of our own code, hashed.
+    error_group = models.CharField(_("error group"), max_length=16, blank=True, default="")
     result = models.JSONField(_("result"), null=True, blank=True)
     retry_of = models.ForeignKey(
         "self",
@@ -84,6 +127,7 @@ class Job(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="retries",
+        db_index=False,
     )
 
     objects = JobQuerySet.as_manager()
@@ -95,6 +139,14 @@ class Job(models.Model):
         permissions = [
             ("cancel_job", "Can cancel jobs"),
             ("retry_job", "Can retry jobs"),
+            ("edit_retry_job", "Can retry jobs with other arguments"),
+            ("discard_job", "Can discard failed jobs"),
+            ("run_job_now", "Can start jobs early"),
+            ("view_job_arguments", "Can see the arguments and results of jobs"),
+            ("bulk_job", "Can act on all jobs that match a filter"),
+            ("view_operations", "Can see the operations page"),
+            ("pause_queue", "Can pause and resume queues"),
+            ("lift_rate_limit", "Can lift rate limits for a time"),
             ("view_queue_dashboard", "Can see the queues in Redis"),
             ("change_queue_dashboard", "Can act on the queues in Redis"),
         ]
@@ -106,10 +158,20 @@ class Job(models.Model):
                 condition=Q(status__in=sorted(ACTIVE_STATUSES)) & ~Q(idempotency_key=""),
                 name="jobs_job_one_active_per_key",
             ),
+            models.UniqueConstraint(
+                fields=["queue", "slot"], condition=Q(status=JobStatus.RUNNING), name="jobs_job_one_per_slot"
+            ),
+            models.UniqueConstraint(
+                fields=["schedule", "scheduled_for"],
+                condition=Q(scheduled_for__isnull=False),
+                name="jobs_job_one_per_schedule_slot",
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=sorted(JobStatus.values)), name="jobs_job_status_known"
             ),
         ]
+        # Each change of a status writes into every index without a condition, and into those whose condition holds. So
+        # there is none that no question needs, and none holds rows that its question is not about.
         indexes = [
             # What dispatchers ask every second; each holds only the few rows that wait for that question.
             models.Index(
@@ -118,19 +180,76 @@ class Job(models.Model):
                 name="jobs_job_due",
             ),
             models.Index(
-                fields=["sent_at", "due_at"],
-                condition=Q(status__in=[JobStatus.HELD, JobStatus.QUEUED]),
+                "queue",
+                F("priority").desc(),
+                Coalesce("tenant_id", -1),
+                "due_at",
+                condition=Q(status=JobStatus.QUEUED, sent_at=None),
                 name="jobs_job_unsent",
             ),
             models.Index(
+                "queue",
+                F("priority").desc(),
+                Coalesce("tenant_id", -1),
+                "due_at",
+                condition=Q(status=JobStatus.HELD),
+                name="jobs_job_held",
+            ),
+            models.Index(
+                fields=["queue", "sent_at"],
+                condition=Q(status=JobStatus.QUEUED, sent_at__isnull=False),
+                name="jobs_job_sent",
+            ),
+            models.Index(
                 fields=["lease_until"], condition=Q(status=JobStatus.RUNNING), name="jobs_job_lease"
+            ),
+            models.Index(
+                fields=["queue", "tenant_id", "due_at"],
+                condition=Q(status=JobStatus.QUEUED),
+                name="jobs_job_waiting",
+            ),
+            # Members of one batch; most jobs have none.
+            models.Index(
+                fields=["batch", "status"], condition=Q(batch__isnull=False), name="jobs_job_by_batch"
+            ),
+            models.Index(
+                fields=["schedule", "-created_at"],
+                condition=Q(schedule__isnull=False),
+                name="jobs_job_by_schedule",
+            ),
+            models.Index(
+                fields=["task", "cache_key", "-finished_at"],
+                condition=Q(status=JobStatus.SUCCEEDED) & ~Q(cache_key=""),
+                name="jobs_job_cached",
+            ),
+            models.Index(
+                fields=["error_group", "-finished_at"],
+                condition=Q(status=JobStatus.FAILED),
+                name="jobs_job_by_error",
+            ),
+            # What went wrong lately, and how often: all of it is read from the index.
+            models.Index(
+                fields=["-finished_at", "error_group", "task"],
+                condition=Q(status=JobStatus.FAILED),
+                name="jobs_job_failures",
+            ),
+            # What pruning asks, queue by queue.
+            models.Index(
+                fields=["queue", "finished_at"],
+                condition=Q(status__in=sorted(FINAL_STATUSES)),
+                name="jobs_job_ended",
             ),
             # What people ask: lists, newest first.
             models.Index(fields=["-created_at"], name="jobs_job_newest"),
             models.Index(fields=["status", "-created_at"], name="jobs_job_by_status"),
             models.Index(fields=["queue", "status", "-created_at"], name="jobs_job_by_queue"),
             models.Index(fields=["task", "-created_at"], name="jobs_job_by_task"),
-            models.Index(fields=["tenant_id", "-created_at"], name="jobs_job_by_tenant"),
+            models.Index(
+                fields=["tenant_id", "-created_at"],
+                condition=Q(tenant_id__isnull=False),
+                name="jobs_job_by_tenant",
+            ),
+            models.Index(fields=["retry_of"], condition=Q(retry_of__isnull=False), name="jobs_job_by_origin"),
         ]
 
     def __str__(self) -> str:
@@ -199,7 +318,11 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         ordering = ["job", "fence"]
         constraints = [models.UniqueConstraint(fields=["job", "fence"], name="jobs_attempt_one_per_fence")]
-        indexes = [models.Index(fields=["-started_at"], name="jobs_attempt_newest")]
+        indexes = [
+            models.Index(fields=["-started_at"], name="jobs_attempt_newest"),
+            # Read minute by minute by the statistics.
+            models.Index(fields=["ended_at"], name="jobs_attempt_by_end"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.job_id} #{self.number}"

@@ -1,0 +1,68 @@
+"""The tables of the platform; `jobs.lifecycle` alone writes a job's status."""
+
+from jobs.models.composition import (
+    Batch,
+    BatchStatus,
+    CatchUp,
+    JobDependency,
+    OnParentFailure,
+    Overlap,
+    Schedule,
+)
+from jobs.models.control import ActionKind, BulkAction, OperatorAction, Pause, RateLift, RateSlot
+from jobs.models.job import (
+    ACTIVE_STATUSES,
+    FINAL_STATUSES,
+    WAITING_STATUSES,
+    Attempt,
+    AttemptOutcome,
+    HoldReason,
+    Job,
+    JobEvent,
+    JobStatus,
+)
+from jobs.models.sight import (
+    Alert,
+    AlertKind,
+    DayStat,
+    HourStat,
+    Leadership,
+    MinuteStat,
+    Stat,
+    TaskTotal,
+    WorkerProcess,
+)
+
+__all__ = [
+    "ACTIVE_STATUSES",
+    "FINAL_STATUSES",
+    "WAITING_STATUSES",
+    "ActionKind",
+    "Alert",
+    "AlertKind",
+    "Attempt",
+    "AttemptOutcome",
+    "Batch",
+    "BatchStatus",
+    "BulkAction",
+    "CatchUp",
+    "DayStat",
+    "HoldReason",
+    "HourStat",
+    "Job",
+    "JobDependency",
+    "JobEvent",
+    "JobStatus",
+    "Leadership",
+    "MinuteStat",
+    "OnParentFailure",
+    "OperatorAction",
+    "Overlap",
+    "Pause",
+    "RateLift",
+    "RateSlot",
+    "Schedule",
+    "Stat",
+    "TaskTotal",
+    "WorkerProcess",
+]

@@ -1,0 +1,177 @@
+"""How many jobs of a gated queue go to Redis, and whose."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from rq.utils import as_text
+
+from jobs import dispatch, gate, lifecycle, waking
+from jobs.gate import Load, room_of
+from jobs.lifecycle import Record, Seat
+from jobs.models import Job, JobStatus, RateLift, RateSlot
+from jobs.pauses import Pauses
+from jobs.queues import QueuePolicy, policy_of
+from tests.support.probe import tasks
+from tests.support.processes import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUEUE = "validations"
+
+
+@pytest.fixture
+def policy(settings: Any) -> Any:
+    """A function that changes the table's row of the queue for this test."""
+
+    def change(**fields: Any) -> QueuePolicy:
+        changed = replace(policy_of(QUEUE), **fields)
+        settings.JOBS_QUEUES = tuple(
+            changed if queue.name == QUEUE else queue for queue in settings.JOBS_QUEUES
+        )
+        return changed
+
+    return change
+
+
+def enqueue(tenant: int | None = None, **options: Any) -> Job:
+    return tasks.dawdle.using(tenant_id=tenant, **options).enqueue(path="x", seconds=0)
+
+
+def hints(redis: RedisServer) -> list[str]:
+    return [as_text(raw) for raw in redis.client.lrange(f"rq:queue:{QUEUE}", 0, -1)]
+
+
+def send() -> int:
+    return gate.send(QUEUE, Pauses.now()).count
+
+
+def test_an_enqueue_on_a_gated_queue_wakes_the_leader_and_sends_nothing_itself(
+    own_redis: RedisServer,
+) -> None:
+    job = enqueue()
+    assert (hints(own_redis), Job.objects.get(pk=job.pk).sent_at) == ([], None)
+    assert own_redis.client.lrange(waking.WAKE_KEY, 0, -1) == [QUEUE.encode()]
+
+
+def test_no_more_is_sent_than_there_are_places(own_redis: RedisServer, policy: Any, seat: Seat) -> None:
+    policy(concurrency=2)
+    jobs = [enqueue() for _ in range(5)]
+    assert (send(), send()) == (2, 0)
+    assert hints(own_redis) == [str(job.pk) for job in jobs[:2]]
+    assert lifecycle.claim(jobs[0].pk, seat)
+    assert send() == 0
+
+
+def test_a_place_that_became_free_is_given_to_the_next_one(
+    own_redis: RedisServer, policy: Any, seat: Seat
+) -> None:
+    policy(concurrency=1)
+    first, second = enqueue(), enqueue()
+    send()
+    running = lifecycle.claim(first.pk, seat)
+    assert running
+    lifecycle.succeed(running, Record())
+    assert send() == 1
+    assert hints(own_redis) == [str(first.pk), str(second.pk)]
+
+
+def test_f07_an_organization_that_comes_late_is_not_behind_ten_thousand_jobs(
+    own_redis: RedisServer, policy: Any, seat: Seat
+) -> None:
+    policy(concurrency=2)
+    Job.objects.bulk_create(
+        Job(
+            task="probe.dawdle",
+            queue=QUEUE,
+            tenant_id=1,
+            timeout_seconds=9,
+            max_attempts=1,
+            created_at=Now(),
+            due_at=Now(),
+        )
+        for _ in range(10_000)
+    )
+    send()
+    late = enqueue(2)
+    ended = lifecycle.claim(Job.objects.filter(sent_at__isnull=False)[0].pk, seat)
+    assert ended
+    lifecycle.succeed(ended, Record())
+    assert send() == 1
+    assert hints(own_redis)[-1] == str(late.pk)
+
+
+def test_a_queue_that_is_only_fair_holds_the_order_open_too(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=None, fair=True)
+    Job.objects.bulk_create(
+        Job(
+            task="probe.dawdle",
+            queue=QUEUE,
+            tenant_id=1,
+            timeout_seconds=9,
+            max_attempts=1,
+            created_at=Now(),
+            due_at=Now(),
+        )
+        for _ in range(3 * gate.OPEN_WINDOW)
+    )
+    assert (send(), send()) == (gate.OPEN_WINDOW, 0)
+
+
+def test_no_more_is_sent_than_the_rate_allows(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=None, rate="3/minute")
+    RateSlot.objects.create(queue=QUEUE, number=1, free_at=Now() + timedelta(seconds=30))
+    RateSlot.objects.create(queue=QUEUE, number=2, free_at=Now() - timedelta(seconds=1))
+    for _ in range(5):
+        enqueue()
+    assert (send(), send()) == (2, 0)
+
+
+def test_a_lifted_rate_does_not_hold(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=None, rate="1/hour")
+    RateLift.objects.create(queue=QUEUE, until=Now() + timedelta(minutes=1), reason="x")
+    for _ in range(5):
+        enqueue()
+    assert send() == 5
+
+
+def test_a_lift_that_is_over_counts_for_nothing(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=None, rate="1/hour")
+    RateLift.objects.create(queue=QUEUE, until=Now() - timedelta(seconds=1), reason="x")
+    for _ in range(5):
+        enqueue()
+    assert send() == 1
+
+
+def test_places_and_rate_hold_together(policy: Any, db: None) -> None:
+    changed = policy(concurrency=3, rate="2/minute")
+    assert room_of(changed, Load.of(QUEUE)) == 2
+    assert room_of(policy(concurrency=1, rate="2/minute"), Load.of(QUEUE)) == 1
+
+
+def test_what_redis_refuses_is_held_and_counts_as_refused(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=2)
+    jobs = [enqueue() for _ in range(3)]
+    own_redis.client.config_set("maxmemory", "1")
+    sending = gate.send(QUEUE, Pauses.now())
+    assert (sending.count, sending.refused) == (0, True)
+    statuses = Job.objects.filter(pk__in=[job.pk for job in jobs]).values_list("status", flat=True)
+    assert sorted(statuses) == [JobStatus.HELD, JobStatus.HELD, JobStatus.QUEUED]
+
+
+def test_two_leaders_send_each_job_once(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=None, fair=True)
+    jobs = [enqueue() for _ in range(4)]
+    chosen = [job.pk for job in jobs]
+    assert len(gate._mark(chosen)) == 4
+    assert gate._mark(chosen) == []
+
+
+def test_x09_lost_hints_of_a_gated_queue_are_found(own_redis: RedisServer, policy: Any) -> None:
+    policy(concurrency=1)
+    job = enqueue()
+    send()
+    own_redis.client.delete(f"rq:queue:{QUEUE}")
+    assert dispatch.missing([Job.objects.get(pk=job.pk)]) == [job]
