@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from jobs.errors import ArgumentsError
@@ -43,7 +44,7 @@ class Declaration:
         Raises: ArgumentsError for any other.
         """
         try:
-            inspect.signature(self.function).bind(None, **arguments)
+            _signature(self.function).bind(None, **arguments)
         except TypeError as error:
             # The interpreter's text names parameters, never values.
             raise ArgumentsError(f"{self.name}: {error}") from None
@@ -58,6 +59,10 @@ class Declaration:
             raise ArgumentsError(
                 f"{self.name}: the arguments are longer than {LARGEST_ARGUMENTS_BYTES} bytes"
             )
+
+
+# Working it out takes longer than all the rest of an enqueue but the database.
+_signature = lru_cache(maxsize=None)(inspect.signature)
 
 
 # Every declared task by its name, and by each of its former names.

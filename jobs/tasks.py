@@ -7,22 +7,23 @@ def send_mail(job: RunningJob, mail_id: int) -> None:
 send_mail.enqueue(mail_id=mail.pk)
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.apps import apps
 
-from jobs import dispatch, lifecycle, runner
+from jobs import enqueueing, pruning
+from jobs.context import RunningJob
 from jobs.declarations import TASKS, Declaration, WithoutRedis
-from jobs.models import Job
-from jobs.queues import QueuePolicy
+from jobs.enqueueing import Options, Plan
+from jobs.models import Batch, Job, OnParentFailure
+from jobs.queues import policy_of
 from jobs.registry import DuplicateNameError
 from jobs.retries import Backoff
 
-__all__ = ["Backoff", "Task", "task"]
+__all__ = ["Backoff", "Plan", "Task", "chain", "enqueue_many", "task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,7 @@ class Task:
     """A declared task, with the options of the next enqueue."""
 
     declaration: Declaration
-    tenant_id: int | None = None
-    delay: timedelta | None = None
-    priority: int | None = None
-    idempotency_key: str = ""
+    options: Options = field(default_factory=Options)
 
     @property
     def name(self) -> str:
@@ -51,57 +49,63 @@ class Task:
         delay: timedelta | None = None,
         priority: int | None = None,
         idempotency_key: str = "",
+        after: Iterable[Job | Plan] = (),
+        on_parent_failure: Literal["cancel", "run"] = "cancel",
+        batch: Batch | None = None,
+        cache_key: str = "",
+        cache_for: timedelta = timedelta(0),
     ) -> "Task":
-        """The same task with other options for its next job."""
-        return replace(
-            self, tenant_id=tenant_id, delay=delay, priority=priority, idempotency_key=idempotency_key
+        """The same task with other options for its next job.
+
+        `after` names jobs, or plans enqueued with it, that have to end first; if one of them fails or is cancelled,
+        the job is cancelled too, or runs all the same. The result of a run with the same cache key, not older than
+        `cache_for`, stands for the job.
+        """
+        options = Options(
+            tenant_id=tenant_id,
+            delay=delay,
+            priority=priority,
+            idempotency_key=idempotency_key,
+            after=tuple(after),
+            on_parent_failure=OnParentFailure(on_parent_failure),
+            batch=batch,
+            cache_key=cache_key,
+            cache_for=cache_for,
         )
+        return replace(self, options=options)
+
+    def plan(self, **arguments: Any) -> Plan:
+        """A job that is not yet asked for: what `enqueue_many` and `chain` take."""
+        return Plan(self.declaration, arguments, self.options)
 
     def enqueue(self, **arguments: Any) -> Job:
         """The job, recorded in the caller's transaction and sent after its commit.
 
         The same idempotency key gives the job that is still active under it.
 
-        Raises: ArgumentsError when the arguments do not fit the task or are not plain JSON.
+        Raises: ArgumentsError when the arguments do not fit the task or are not plain JSON; BatchSealedError.
         """
-        self.declaration.check_arguments(arguments)
-        if self.idempotency_key:
-            return self._enqueue_once(arguments)
-        return self._enqueue(arguments)
+        return enqueueing.enqueue(self.plan(**arguments))
 
-    def _enqueue(self, arguments: dict[str, Any]) -> Job:
-        job = lifecycle.create(self._row(arguments), delay=self.delay)
-        if job.status == "queued":
-            transaction.on_commit(lambda: _send(self.declaration, job), robust=True)
-        return job
 
-    def _enqueue_once(self, arguments: dict[str, Any]) -> Job:
-        """The active job of the key, or a new one; a unique index decides between two at once."""
-        same_key = Job.objects.active().filter(
-            task=self.name, tenant_id=self.tenant_id, idempotency_key=self.idempotency_key
-        )
-        while True:
-            if earlier := same_key.first():
-                return earlier
-            try:
-                with transaction.atomic():
-                    return self._enqueue(arguments)
-            except IntegrityError:
-                if not same_key.exists():
-                    raise
+def enqueue_many(plans: Iterable[Plan]) -> list[Job]:
+    """A job for each plan, in their order, all of them or none; a plan may wait for those before it.
 
-    def _row(self, arguments: dict[str, Any]) -> Job:
-        policy = self.declaration
-        return Job(
-            task=policy.name,
-            queue=policy.queue,
-            arguments=arguments,
-            tenant_id=self.tenant_id,
-            priority=policy.priority if self.priority is None else self.priority,
-            idempotency_key=self.idempotency_key,
-            timeout_seconds=policy.timeout_seconds,
-            max_attempts=policy.attempts,
-        )
+    Raises: what `Task.enqueue` raises.
+    """
+    return enqueueing.enqueue_many(plans)
+
+
+def chain(*plans: Plan) -> list[Job]:
+    """A job for each plan, each after the one before it.
+
+    Raises: what `Task.enqueue` raises.
+    """
+    linked = list(plans[:1])
+    for plan in plans[1:]:
+        options = replace(plan.options, after=(*plan.options.after, linked[-1]))
+        linked.append(replace(plan, options=options))
+    return enqueueing.enqueue_many(linked)
 
 
 def task(
@@ -115,7 +119,7 @@ def task(
     aliases: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., dict[str, Any] | None]], Task]:
     """A decorator that makes a function a task; what is not said here is as the queue's row says."""
-    policy = _policy(queue)
+    policy = policy_of(queue)
 
     def declared(function: Callable[..., dict[str, Any] | None]) -> Task:
         declaration = Declaration(
@@ -135,14 +139,10 @@ def task(
     return declared
 
 
-def _policy(queue: str) -> QueuePolicy:
-    """The queue's row; for an unknown queue a stand-in, which the system check reports."""
-    known = {policy.name: policy for policy in settings.JOBS_QUEUES}
-    return known.get(queue) or QueuePolicy(queue, priority=0, concurrency=1, timeout_seconds=60, attempts=1)
-
-
 def _name_of(function: Callable[..., Any]) -> str:
-    package = function.__module__.removesuffix(".tasks").rpartition(".")[2]
+    """`<app>.<function>`; outside of any app, as in tests, the package stands for the app."""
+    app = apps.get_containing_app_config(function.__module__)
+    package = app.label if app else function.__module__.removesuffix(".tasks").rpartition(".")[2]
     return f"{package}.{function.__name__}"
 
 
@@ -155,10 +155,7 @@ def _register(declaration: Declaration) -> None:
             TASKS.broken[name] = str(error)
 
 
-def _send(declaration: Declaration, job: Job) -> None:
-    if dispatch.push([job]):
-        return
-    if declaration.without_redis == "run":
-        runner.run(job.pk)
-    else:
-        dispatch.hold([job])
+@task(queue="maintenance")
+def prune(job: RunningJob) -> dict[str, Any]:
+    """Delete jobs, statistics and alerts that are older than they are kept."""
+    return {"deleted": pruning.prune(job.checkpoint)}

