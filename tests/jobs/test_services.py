@@ -1,15 +1,20 @@
 """What people can do with jobs."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models.functions import Now
 
-from jobs import lifecycle, services
-from jobs.errors import IllegalTransitionError
-from jobs.lifecycle import Seat
-from jobs.models import Attempt, Job, JobEvent, JobStatus
+from jobs import holding, lifecycle, services, statements
+from jobs.errors import IllegalTransitionError, RefusedError
+from jobs.lifecycle import Cause, Seat
+from jobs.models import Attempt, HoldReason, Job, JobEvent, JobStatus
+from jobs.turns import Line, next_ids
 from tests.support.jobs import drain
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
@@ -69,6 +74,35 @@ def test_a_cancelled_job_leaves_redis(own_redis: RedisServer) -> None:
     assert own_redis.client.llen("rq:queue:critical") == 0
 
 
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has one writer at a time: nothing can happen in between"
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_falls_due_while_it_is_cancelled_is_cancelled(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    Job.objects.update(due_at=Now())
+    change = statements.change
+
+    def release() -> None:
+        holding.release_due()
+        connection.close()
+
+    def change_late(rows: Any, values: Any, step: statements.Step, *args: Any) -> Any:
+        # The leader looks when the cancellation has just seen to the queued ones.
+        changed = change(rows, values, step, *args)
+        if step == statements.Step(S.QUEUED, Cause.CANCELLED):
+            leader = threading.Thread(target=release)
+            leader.start()
+            leader.join(timeout=30)
+        return changed
+
+    monkeypatch.setattr(statements, "change", change_late)
+    assert services.cancel_job(job=job, by=None)
+    assert status_of(job) == S.CANCELLED
+
+
 def test_a_failed_job_is_queued_again_with_its_history() -> None:
     job = failed_job()
     assert services.retry_job(job=job, by=None)
@@ -115,6 +149,23 @@ def test_a_delayed_job_can_be_started_early() -> None:
     assert status_of(job) == S.QUEUED
 
 
+def test_a_job_that_is_started_early_does_not_stand_behind_those_that_come_later() -> None:
+    early = tasks.empty.using(delay=timedelta(hours=1)).enqueue()
+    services.run_now(job=early, by=None)
+    later = tasks.empty.enqueue()
+    Job.objects.update(sent_at=None)
+    assert next_ids(Line.UNSENT, early.queue, 2) == [early.pk, later.pk]
+
+
+def test_a_held_job_that_was_cancelled_and_retried_is_not_said_to_be_held() -> None:
+    job = tasks.empty.enqueue()
+    lifecycle.hold(Job.objects.all(), HoldReason.PAUSED, Cause.PAUSED)
+    services.cancel_job(job=job, by=None)
+    services.retry_job(job=job, by=None)
+    job.refresh_from_db()
+    assert (job.status, job.hold_reason) == (S.QUEUED, "")
+
+
 def test_starting_a_queued_job_early_changes_nothing() -> None:
     assert not services.run_now(job=tasks.empty.enqueue(), by=None)
 
@@ -122,3 +173,11 @@ def test_starting_a_queued_job_early_changes_nothing() -> None:
 def test_a_job_that_has_ended_cannot_be_started_early() -> None:
     with pytest.raises(IllegalTransitionError):
         services.run_now(job=failed_job(), by=None)
+
+
+def test_an_app_can_refuse_that_its_job_is_retried_and_nothing_has_happened(failing_restart: None) -> None:
+    job = failed_job()
+    with pytest.raises(RefusedError):
+        services.retry_job(job=job, by=None)
+    assert status_of(job) == S.FAILED
+    assert not JobEvent.objects.filter(job=job, cause="retried").exists()

@@ -1,0 +1,196 @@
+"""One action on every job that a filter finds: previewed, bounded, and done by a job of its own in small batches.
+
+Only jobs that were there at the preview are touched. Each batch is committed with the place that it reached, so that
+an attempt which dies goes on where it stopped, and touches no job twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils import timezone
+
+from jobs import audit, control, listing, search
+from jobs.context import RunningJob
+from jobs.control import Control
+from jobs.errors import FencedError, PermanentError, RefusedError
+from jobs.listing import Place
+from jobs.models import ActionKind, BulkAction, Job
+from jobs.search import Filters
+from jobs.tasks import task
+
+PERMISSION = "jobs.bulk_job"
+VIEW_ARGUMENTS = "jobs.view_job_arguments"
+# A transaction holds the rows of this many jobs, for a fraction of a second.
+BATCH = 100
+# Counting for a preview may take this long; what it has not seen by then it says.
+PREVIEW_SECONDS = 1.5
+# More jobs than this are confirmed by typing their number.
+TYPED_FROM = 100
+SAMPLE = 10
+# Looking for the next batch is not the part that takes time; it ends when the batch is full.
+_NO_LIMIT = float("inf")
+# From the last id to the first: no job has one in between.
+_NO_IDS = (UUID(int=2**128 - 1), UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a bulk action would touch."""
+
+    count: int
+    # Whether these are all: else the cap or the time was reached first.
+    is_all: bool
+    sample: Sequence[Job]
+
+
+def filters_for(
+    parameters: Mapping[str, str], one: Control, *, before: datetime, may_see_arguments: bool
+) -> Filters:
+    """The jobs that the filters find, were there at that moment, and have a status that the action is for.
+
+    A word that is not understood, or not this person's to ask, would widen the action: it is for no job then.
+    """
+    filters = search.parse(parameters, may_see_arguments=may_see_arguments, now=before)
+    if filters.unknown:
+        return replace(filters, ids=_NO_IDS)
+    until = min(filters.until, before) if filters.until else before
+    statuses = tuple(sorted(one.statuses))
+    status = filters.status or (statuses[0] if len(statuses) == 1 else "")
+    # One status is answered by an index; a status that the action is not for finds nothing.
+    return replace(filters, until=until, status=status, among=() if status in statuses else statuses)
+
+
+def database_time() -> datetime:
+    """The time by the clock that jobs are created by; without any job it does not matter."""
+    row = Job.objects.annotate(at=Now()).values_list("at", flat=True).first()
+    return row or timezone.now()
+
+
+def preview(filters: Filters) -> Preview:
+    """How many jobs would be touched, up to the cap, and the newest of them."""
+    count, is_all = listing.count(filters, settings.JOBS_BULK_CAP, PREVIEW_SECONDS)
+    sample = listing.page(filters, size=SAMPLE).jobs
+    return Preview(max(count, len(sample)), is_all, sample)
+
+
+def start(
+    request: HttpRequest,
+    one: Control,
+    *,
+    bulk_id: UUID,
+    parameters: Mapping[str, str],
+    before: datetime,
+    matched: int,
+    reason: str,
+) -> BulkAction:
+    """The bulk action, recorded together with its job and its line of the audit trail; twice asked for, once made.
+
+    Raises: PermissionDenied, after the try was written down.
+    """
+    if not request.user.has_perm(PERMISSION):
+        audit.refuse(request, ActionKind.BULK, "job")
+    control.require(request, one)
+    by = audit.person_of(request)
+    row = BulkAction(
+        pk=bulk_id,
+        action=one.kind,
+        filters=dict(parameters),
+        matched=matched,
+        cap=settings.JOBS_BULK_CAP,
+        created_before=before,
+        reason=reason[:200],
+        by_id=by.pk if by else None,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            row.job = act_on_many.enqueue(bulk_id=str(row.pk))
+            row.save(update_fields=["job"])
+            # Without the search box: it may hold the value of an argument.
+            said = {name: value for name, value in parameters.items() if name != "q"}
+            audit.record(
+                request,
+                ActionKind.BULK,
+                "job",
+                row.pk,
+                count=min(matched, row.cap),
+                reason=reason,
+                details={"action": one.kind, **said},
+            )
+    except IntegrityError:
+        return BulkAction.objects.get(pk=bulk_id, by_id=row.by_id)
+    return row
+
+
+@task(queue="maintenance", timeout_seconds=1800, attempts=5)
+def act_on_many(job: RunningJob, bulk_id: str) -> dict[str, Any] | None:
+    """Do one action to every job that a person's filter found."""
+    row = BulkAction.objects.select_related("by").filter(pk=bulk_id).first()
+    if row is None or row.finished_at is not None:
+        return None
+    by, one = _authorized(row)
+    filters = filters_for(
+        row.filters, one, before=row.created_before, may_see_arguments=by.has_perm(VIEW_ARGUMENTS)
+    )
+    total = min(row.matched, row.cap)
+    while row.done + row.skipped < row.cap:
+        size = min(BATCH, row.cap - row.done - row.skipped)
+        page = listing.page(filters, after=_place(row), size=size, budget_seconds=_NO_LIMIT)
+        if page.jobs:
+            _act_on_batch(row, one, by, page.jobs)
+        seen = row.done + row.skipped
+        job.progress(seen, max(total, seen))
+        if page.after is None:
+            break
+    seen = row.done + row.skipped
+    job.progress(seen, seen)
+    BulkAction.objects.filter(pk=row.pk).update(finished_at=Now())
+    return {"done": row.done, "skipped": row.skipped}
+
+
+def _authorized(row: BulkAction) -> tuple[Any, Control]:
+    """Who acts, and what is done.
+
+    Raises: PermanentError when that person may no longer do it.
+    """
+    one = control.CONTROLS[row.action]
+    by: Any = row.by
+    if by is None or not by.is_active or not by.has_perm(PERMISSION) or not one.may(by):
+        raise PermanentError("not-allowed")
+    return by, one
+
+
+def _act_on_batch(row: BulkAction, one: Control, by: AbstractBaseUser, jobs: Sequence[Job]) -> None:
+    """Do it to these jobs, and keep how far that is, together.
+
+    Raises: FencedError when another attempt got as far meanwhile.
+    """
+    before = row.last_id
+    with transaction.atomic():
+        done = sum(_acted(one, by, job) for job in jobs)
+        row.done += done
+        row.skipped += len(jobs) - done
+        row.last_created_at, row.last_id = jobs[-1].created_at, jobs[-1].pk
+        kept = {name: getattr(row, name) for name in ("done", "skipped", "last_created_at", "last_id")}
+        if not BulkAction.objects.filter(pk=row.pk, last_id=before).update(**kept):
+            raise FencedError
+
+
+def _acted(one: Control, by: AbstractBaseUser, job: Job) -> bool:
+    try:
+        with transaction.atomic():
+            return control.act(by, one, job)
+    except RefusedError:
+        return False
+
+
+def _place(row: BulkAction) -> Place | None:
+    return Place(row.last_created_at, row.last_id) if row.last_created_at and row.last_id else None
