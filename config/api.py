@@ -7,7 +7,10 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
 from config.version import VERSION
-from organizations.authentication import API_AUTH
+from jobs.api import analyses_router
+from jobs.api import public_router as health_router
+from jobs.api import router as queue_router
+from organizations.authentication import API_AUTH, OPERATOR_AUTH
 from validations.api import router as validations_router
 from validations.intake import UploadRefusedError
 
@@ -16,9 +19,12 @@ api = NinjaAPI(
     version=VERSION,
     auth=API_AUTH,
     urls_namespace="api",
-    description="Send a billing file, follow its run, read what to fix.",
+    description="Send a billing file, follow its run, read what to fix; for operators, look after the queues.",
 )
 api.add_router("/validations", validations_router)
+api.add_router("/queue", queue_router, auth=OPERATOR_AUTH)
+api.add_router("/queue/analyses", analyses_router, auth=OPERATOR_AUTH)
+api.add_router("/health", health_router)
 
 
 @api.exception_handler(UploadRefusedError)
@@ -27,8 +33,8 @@ def refuse(request: HttpRequest, error: UploadRefusedError) -> HttpResponse:
     response = api.create_response(
         request, {"code": error.code, "message": error.message}, status=error.status
     )
-    if error.status == 429:
-        response["Retry-After"] = "3600"
+    for name, value in error.headers.items():
+        response[name] = value
     return response
 
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
@@ -86,12 +85,14 @@ class NotificationAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("organization"))
     def display_organization(self, notification: Notification) -> str:
         """The organization, leading to its page."""
-        return link_to(notification.organization)
+        return link_to(notification.organization) if notification.organization else "–"
 
     @admin.display(description=gettext_lazy("state"), ordering="read_at")
     def display_read(self, notification: Notification) -> str:
         """Whether the person read it."""
-        return badge(_("Read"), "muted") if notification.read_at else badge(_("Unread"), "info")
+        if notification.read_at:
+            return badge(pgettext("one notification", "Read"), "muted")
+        return badge(pgettext("one notification", "Unread"), "info")
 
     @admin.display(description=gettext_lazy("leads to"))
     def display_path(self, notification: Notification) -> str:

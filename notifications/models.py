@@ -9,7 +9,24 @@ from django.utils.translation import gettext_lazy as _
 from organizations.tenancy import TenantModel
 
 
-class Notification(TenantModel):
+class NewsModel(TenantModel):
+    """A row of an organization, or of the site itself."""
+
+    # Empty: news of the site itself, which staff read.
+    organization = models.ForeignKey(  # type: ignore[assignment]  # wider than the base on purpose
+        "organizations.Organization",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("organization"),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Notification(NewsModel):
     """One thing told to one person; it stays in their inbox whatever other channels do."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -42,7 +59,7 @@ class Notification(TenantModel):
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="notifications_told_once")]
 
     def __str__(self) -> str:
-        return f"{self.kind} → {self.user_id}"
+        return f"{self.kind} {str(self.pk)[:8]}"
 
 
 class DeliveryStatus(models.TextChoices):
@@ -55,7 +72,7 @@ class DeliveryStatus(models.TextChoices):
     WITHHELD = "withheld", _("Withheld")
 
 
-class Delivery(TenantModel):
+class Delivery(NewsModel):
     """One notification on its way through one channel that leaves the site."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -83,7 +100,7 @@ class Delivery(TenantModel):
         return f"{self.channel} {self.status}"
 
 
-class DeliveryAttempt(TenantModel):
+class DeliveryAttempt(NewsModel):
     """One try at a delivery: written before the message leaves, completed after it.
 
     An attempt without an end died in between: the receiver may have got that message, and the next one bears

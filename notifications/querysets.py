@@ -3,21 +3,26 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notifications.models import Notification
+from organizations.backends import EmailBackend
 from organizations.models import Membership, User
 from organizations.roles import PERMISSIONS
 
 VIEW = "notifications.view_notification"
+# Whose staff look after the jobs is told when something is wrong with them.
+VIEW_ALERTS = "jobs.view_alert"
 READER_ROLES = tuple(role for role, permissions in PERMISSIONS.items() if VIEW in permissions)
 
 
-def readers(organization_id: int, user_ids: Collection[int]) -> QuerySet[User]:
+def readers(organization_id: int | None, user_ids: Collection[int]) -> QuerySet[User]:
     """Those of the people who are members of the organization now, with the right to read its notices.
 
-    A superuser who is no member gets no news of a customer.
+    A superuser who is no member gets no news of a customer; news of no organization are for staff.
     """
+    if organization_id is None:
+        return staff().filter(pk__in=user_ids).order_by("pk")
     people = User.objects.filter(
         pk__in=user_ids,
         is_active=True,
@@ -28,15 +33,21 @@ def readers(organization_id: int, user_ids: Collection[int]) -> QuerySet[User]:
     return people.order_by("pk")
 
 
+def staff() -> QuerySet[User]:
+    """Those who look after the jobs of this site."""
+    people: QuerySet[User] = EmailBackend().with_perm(VIEW_ALERTS)
+    return people.filter(is_staff=True)
+
+
 def may_read(notification: Notification) -> bool:
     """Whether its reader still belongs to the organization, with the right to read its notices."""
     return readers(notification.organization_id, [notification.user_id]).exists()
 
 
 def inbox(user_id: int) -> QuerySet[Notification]:
-    """A person's notices from the organizations they belong to now, newest first."""
+    """A person's notices, newest first: of the organizations they belong to now, and of the site for staff."""
     notices: QuerySet[Notification] = Notification.unscoped.filter(
-        user=user_id, organization__in=_organizations_of(user_id)
+        Q(organization__in=_organizations_of(user_id)) | _of_site(), user=user_id
     )
     return notices.select_related("organization").order_by("-created_at", "-pk")
 
@@ -47,11 +58,15 @@ def unread(user_id: int) -> QuerySet[Notification]:
 
 
 def readable(user_id: int) -> QuerySet[Notification]:
-    """The notices of all people in the organizations where the person may read notices."""
+    """The notices of all people in the organizations where the person may read notices, and the person's own."""
     notices: QuerySet[Notification] = Notification.unscoped.filter(
-        organization__in=_organizations_of(user_id)
+        Q(organization__in=_organizations_of(user_id)) | Q(_of_site(), user=user_id)
     )
     return notices
+
+
+def _of_site() -> Q:
+    return Q(organization=None, user__is_staff=True, user__is_active=True)
 
 
 def _organizations_of(user_id: int) -> QuerySet[Membership, Any]:

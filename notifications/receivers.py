@@ -1,13 +1,16 @@
 """What other apps announce and what becomes of our own jobs, each handed to one service."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.dispatch import receiver
 
-from jobs.models import Job, JobStatus
-from jobs.signals import job_finished
+from jobs.models import Alert, Job, JobStatus
+from jobs.signals import alert_changed, job_finished, job_restarted
+from jobs.subjects import works_on
 from notifications import services
-from notifications.tasks import deliver
+from notifications.models import Delivery
+from notifications.tasks import deliver, deliver_to_staff
 from organizations.announcements import Announcement, announced
 
 
@@ -17,8 +20,29 @@ def tell_readers(announcement: Announcement, **kwargs: Any) -> None:
     services.tell(announcement)
 
 
-@receiver(job_finished, dispatch_uid="notifications.close_delivery")
-def close_delivery(job: Job, **kwargs: Any) -> None:
+@job_finished.listen(task=deliver.name)
+@job_finished.listen(task=deliver_to_staff.name)
+def close_delivery(job: Job) -> None:
     """A delivery whose job ended without sending it no longer claims to be on its way."""
-    if job.task == deliver.name and job.status != JobStatus.SUCCEEDED:
+    if job.status != JobStatus.SUCCEEDED:
         services.give_up(delivery_id=job.arguments["delivery_id"], error_code=job.error_code or job.status)
+
+
+@receiver(job_restarted, dispatch_uid="notifications.reopen_delivery")
+def reopen_delivery(job: Job, replaces: Job | None, **kwargs: Any) -> None:
+    """A delivery whose job gets another chance is on its way again."""
+    if job.task in (deliver.name, deliver_to_staff.name):
+        services.reopen(delivery_id=job.arguments["delivery_id"], is_other=replaces is not None)
+
+
+@works_on(deliver.name)
+@works_on(deliver_to_staff.name)
+def find_delivery(job: Job) -> Iterable[Delivery]:
+    """The delivery that the job makes."""
+    return Delivery.unscoped.filter(pk=job.arguments["delivery_id"])
+
+
+@receiver(alert_changed, dispatch_uid="notifications.tell_staff")
+def tell_staff(alert: Alert, change: str, **kwargs: Any) -> None:
+    """Those who look after the jobs hear of what is wrong with them, once, and again when it is over."""
+    services.tell_staff(alert, change)

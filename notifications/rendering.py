@@ -25,7 +25,11 @@ UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Mail programs cut a subject long before this.
 SUBJECT_LENGTH = 200
 # Parameters that hold words of the product and numbers only, whoever sent the file.
-OWN_WORDS = frozenset({"verdict", "error_code", "error_params"})
+OWN_WORDS = frozenset(
+    {"verdict", "error_code", "error_params", "alert", "change", "subject", "state", "policy", "trouble"}
+)
+# What news of no organization come from.
+SITE_NAME = "Bordereau"
 REFERENCE = re.compile(r"/([0-9a-f]{8})-[0-9a-f-]{27}(?:/|$)")
 
 
@@ -154,8 +158,9 @@ def reference(path: str) -> str:
 
 
 def _context(notification: Notification, *, parameters: dict[str, Any]) -> dict[str, Any]:
+    organization = notification.organization
     return {
-        "organization": one_line(notification.organization.name),
+        "organization": one_line(organization.name) if organization else SITE_NAME,
         "reference": reference(notification.path),
         # By way of the inbox, so that the notice counts as read; it works for every member who is sent it.
         "url": settings.SITE_URL + reverse("notifications:open", args=[notification.pk]),

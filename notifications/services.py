@@ -5,13 +5,17 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from jobs.errors import RefusedError
+from jobs.models import Alert, AlertKind
 from notifications import querysets
 from notifications.channels import Channel, channels
 from notifications.channels.in_app import wake_pages_of
 from notifications.models import Delivery, DeliveryStatus, Notification
-from notifications.tasks import deliver
+from notifications.tasks import deliver, deliver_to_staff
 from organizations.announcements import Announcement
 
 
@@ -27,6 +31,23 @@ def tell(announcement: Announcement) -> int:
             if not channel.is_noop(notification):
                 _hand_over(notification, channel)
     return len(told)
+
+
+def tell_staff(alert: Alert, change: str) -> int:
+    """How many people who look after the jobs were told now that an alert was raised, resolved, or still stands."""
+    # The name of a schedule was typed by a person; names of queues and tasks are ours and may be mailed.
+    name = "schedule_name" if alert.kind == AlertKind.SCHEDULE else "subject"
+    told_at = alert.resolved_at or alert.told_at
+    return tell(
+        Announcement(
+            kind="alert",
+            organization_id=None,
+            user_ids=tuple(querysets.staff().values_list("pk", flat=True)),
+            key=f"alert:{alert.pk}:{change}:{told_at:%Y%m%d%H%M%S}",
+            path=reverse("admin:operations_alerts"),
+            parameters={**alert.params, name: alert.subject, "alert": alert.kind, "change": str(change)},
+        )
+    )
 
 
 def _store(announcement: Announcement) -> list[Notification]:
@@ -54,7 +75,8 @@ def _hand_over(notification: Notification, channel: Channel) -> None:
     delivery = Delivery.unscoped.create(
         organization_id=notification.organization_id, notification=notification, channel=channel.name
     )
-    deliver.using(tenant_id=notification.organization_id, idempotency_key=f"delivery:{delivery.pk}").enqueue(
+    task = deliver if notification.organization_id else deliver_to_staff
+    task.using(tenant_id=notification.organization_id, idempotency_key=f"delivery:{delivery.pk}").enqueue(
         delivery_id=str(delivery.pk)
     )
 
@@ -63,6 +85,17 @@ def give_up(*, delivery_id: str, error_code: str) -> bool:
     """Whether a delivery that was still waiting is now marked as failed, because its job has ended."""
     waiting = Delivery.unscoped.filter(pk=delivery_id, status=DeliveryStatus.PENDING)
     return bool(waiting.update(status=DeliveryStatus.FAILED, error_code=error_code))
+
+
+def reopen(*, delivery_id: str, is_other: bool) -> None:
+    """A failed delivery is on its way again.
+
+    Raises: RefusedError for another job than its own: who gets a message is not changed by hand.
+    """
+    if is_other:
+        raise RefusedError(_("A delivery belongs to its notification: what it sends cannot be changed."))
+    failed = Delivery.unscoped.filter(pk=delivery_id, status=DeliveryStatus.FAILED)
+    failed.update(status=DeliveryStatus.PENDING, error_code="")
 
 
 def mark_read(*, user_id: int, notification_id: UUID) -> bool:

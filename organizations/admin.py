@@ -191,18 +191,32 @@ class MembershipAdmin(StaffAdmin):
 class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes no parameter at run time
     """What has to be known to issue a key."""
 
+    # Set by the page.
+    issuer: User | None = None
+
     class Meta:
         model = ApiKey
         fields = ("organization", "user", "name")
 
     def clean(self) -> dict[str, Any]:
-        """The input, once the person was found among the organization's members."""
+        """The input, once the person was found among the organization's members, or among staff."""
         cleaned = super().clean() or {}
         organization, user = cleaned.get("organization"), cleaned.get("user")
+        if user and "organization" in cleaned and organization is None:
+            self._check_operator(user)
         members = Membership.unscoped.filter(organization=organization, user=user)
         if organization and user and not members.exists():
             self.add_error("user", _("Choose a member of this organization: the key acts in their name."))
         return cleaned
+
+    def _check_operator(self, user: User) -> None:
+        if not user.is_staff:
+            self.add_error(
+                "user", _("Choose a person of staff: a key of no organization acts with their rights.")
+            )
+        elif self.issuer is not None and user != self.issuer and not self.issuer.is_superuser:
+            # The key is shown to whoever issues it: else they could take the rights of anybody.
+            self.add_error("user", _("Only a superuser issues such a key for somebody else."))
 
 
 @admin.register(ApiKey)
@@ -248,6 +262,18 @@ class ApiKeyAdmin(StaffAdmin):
         """Whether the person may end a key."""
         return request.user.has_perm("organizations.change_apikey")
 
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002 -- Django's signature
+        **kwargs: Any,
+    ) -> Any:
+        """The form, which knows who issues the key."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.issuer = request.user
+        return form
+
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
         """Issue the key; `response_add` shows it."""
         row, obj.issued_key = ApiKey.issue(obj.organization, obj.user, obj.name)  # type: ignore[attr-defined]
@@ -275,7 +301,7 @@ class ApiKeyAdmin(StaffAdmin):
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def display_organization(self, key: ApiKey) -> str:
         """The organization, leading to its page."""
-        return link_to(key.organization)
+        return link_to(key.organization) if key.organization else _("Operators")
 
     @admin.display(description=gettext_lazy("state"), ordering="revoked_at")
     def display_state(self, key: ApiKey) -> str:

@@ -11,11 +11,12 @@ from jobs.signals import SettlingSignal
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One thing worth telling to some people of one organization."""
+    """One thing worth telling to some people of one organization, or to staff."""
 
     # What happened: run_finished, run_failed, … ; the templates of a message are found by it.
     kind: str
-    organization_id: int
+    # None: news of the site itself, for staff.
+    organization_id: int | None
     user_ids: tuple[int, ...]
     # The same key is told once, however often it is announced.
     key: str

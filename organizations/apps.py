@@ -7,3 +7,10 @@ from django.utils.translation import gettext_lazy as _
 class OrganizationsConfig(AppConfig):
     name = "organizations"
     verbose_name = _("Organizations")
+
+    def ready(self) -> None:
+        """The platform's pages can name the organizations."""
+        from jobs import tenants  # noqa: PLC0415 -- apps.py is read before the models are
+        from organizations.directory import OrganizationDirectory  # noqa: PLC0415 -- as above
+
+        tenants.use(OrganizationDirectory())

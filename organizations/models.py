@@ -135,10 +135,20 @@ class Membership(TenantModel):
 
 
 class ApiKey(TenantModel):
-    """A program's way in to one organization; the key itself is shown once and never stored."""
+    """A program's way in to one organization, or to the operators' part; the key itself is shown once and never stored.
 
-    organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("organization")
+    A key of an organization opens nothing of the operators', whoever its person is, and a key without one opens
+    nothing of any organization: who finds a key in a program that uploads files cannot steer the site with it.
+    """
+
+    organization = models.ForeignKey(  # type: ignore[assignment]  # wider than the base on purpose
+        Organization,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="api_keys",
+        verbose_name=_("organization"),
+        help_text=_("Empty for a key of the operators: it acts for a person of staff, with their rights."),
     )
     name = models.CharField(_("name"), max_length=100)
     # The person in whose name the key acts: its runs are theirs, and its rights end with theirs.
@@ -165,7 +175,7 @@ class ApiKey(TenantModel):
         return sha256(key.encode()).hexdigest()
 
     @classmethod
-    def issue(cls, organization: Organization, user: User, name: str) -> tuple["ApiKey", str]:
+    def issue(cls, organization: Organization | None, user: User, name: str) -> tuple["ApiKey", str]:
         """A new key row and the key itself, which cannot be had again."""
         key = f"bdx_{secrets.token_urlsafe(32)}"
         row = cls.unscoped.create(

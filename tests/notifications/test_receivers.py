@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from jobs.models import Job
-from jobs.services import cancel_job
+from jobs.services import cancel_job, retry_job
 from notifications.models import Delivery, DeliveryStatus, Notification
 from notifications.tasks import deliver
 from organizations.announcements import announce
@@ -94,6 +94,13 @@ def test_a_delivery_whose_job_was_cancelled_no_longer_waits(organization: Organi
     assert cancel_job(job=Job.objects.get(), by=None)
     delivery = delivery_of(notification)
     assert (delivery.status, delivery.error_code) == (DeliveryStatus.FAILED, "cancelled")
+
+
+def test_a_delivery_whose_job_is_retried_waits_again(organization: Organization, member: User) -> None:
+    notification = told(organization, member)
+    cancel_job(job=Job.objects.get(), by=None)
+    assert retry_job(job=Job.objects.get(), by=None)
+    assert delivery_of(notification).status == DeliveryStatus.PENDING
 
 
 @pytest.mark.postgres

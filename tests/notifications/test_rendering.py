@@ -60,13 +60,13 @@ def test_a_kind_without_templates_of_its_own_is_told_by_the_default_ones() -> No
 
 def test_a_letter_shows_the_time_of_its_readers_zone() -> None:
     tokyo = User(pk=1, email="reader@example.com", time_zone="Asia/Tokyo")
-    assert "March 14, 2026, 11:30 a.m." in rendering.letter(notice(user=tokyo)).text
+    assert "14 Mar 2026, 11:30" in rendering.letter(notice(user=tokyo)).text
 
 
 def test_a_time_zone_that_does_not_exist_falls_back_to_that_of_the_site(settings: Any) -> None:
     nowhere = User(pk=1, email="reader@example.com", time_zone="../Nowhere")
     settings.TIME_ZONE = "UTC"
-    assert "March 14, 2026, 2:30 a.m." in rendering.letter(notice(user=nowhere)).text
+    assert "14 Mar 2026, 02:30" in rendering.letter(notice(user=nowhere)).text
 
 
 def test_a_letter_leaves_the_language_of_the_process_alone() -> None:

@@ -7,15 +7,15 @@ from organizations.models import ApiKey, Organization, User
 from organizations.roles import Role
 from tests import factories
 from tests.conftest import signed_in
-from tests.support.staff import staff_client
+from tests.support.staff import staff, staff_client
 
 KEYS = "admin:organizations_apikey_changelist"
 KEY_RIGHTS = [f"organizations.{verb}_apikey" for verb in ("view", "add", "change")]
 
 
-def issue(superuser: User, organization: Organization, person: User) -> str:
-    data = {"organization": organization.pk, "user": person.pk, "name": "Nightly"}
-    return signed_in(superuser).post(reverse("admin:organizations_apikey_add"), data).content.decode()
+def issue(by: User, organization: Organization | None, person: User) -> str:
+    data = {"organization": organization.pk if organization else "", "user": person.pk, "name": "Nightly"}
+    return signed_in(by).post(reverse("admin:organizations_apikey_add"), data).content.decode()
 
 
 def test_a_new_key_is_shown_once_and_stored_as_a_digest(
@@ -118,3 +118,24 @@ def test_secrets_cannot_be_guessed_through_filters(superuser: User, lookup: str)
         client.get(reverse("admin:organizations_user_changelist"), {"password__startswith": "a"}).status_code
         == 400
     )
+
+
+def test_a_key_of_the_operators_is_issued_for_staff(superuser: User, owner: User) -> None:
+    page = issue(superuser, None, superuser)
+    assert ApiKey.unscoped.get().organization is None
+    assert "operators" in page
+    assert "Choose a person of staff" in issue(superuser, None, owner)
+    assert ApiKey.unscoped.count() == 1
+
+
+def test_staff_issue_a_key_of_the_operators_for_themselves_alone(superuser: User) -> None:
+    person = staff(*KEY_RIGHTS)
+    assert "Only a superuser" in issue(person, None, superuser)
+    assert not ApiKey.unscoped.exists()
+    issue(person, None, person)
+    assert ApiKey.unscoped.get().user == person
+
+
+def test_a_key_of_the_operators_is_listed_as_one(superuser: User) -> None:
+    ApiKey.issue(None, superuser, "Monitor")
+    assert "Operators" in signed_in(superuser).get(reverse(KEYS)).content.decode()
