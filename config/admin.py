@@ -1,67 +1,15 @@
-"""Admin pages that need to know several apps: jobs with names of organizations; roles and acts of staff."""
-
-from typing import Any
+"""Admin pages of Django's own models: roles of staff, and what staff changed."""
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
-from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter
 
-from jobs.admin.base import ReadOnlyAdmin, StaffAdmin, filter_name, link
-from jobs.admin.jobs import JobAdmin
-from jobs.models import Job
-from organizations.models import Organization
+from jobs.admin.base import ReadOnlyAdmin, StaffAdmin
 
-admin.site.unregister([Group, Job])
-
-# A longer list of choices is slower to read than to search.
-ORGANIZATIONS_OFFERED = 500
-
-
-class OrganizationFilter(DropdownFilter):
-    """Jobs of one organization, by its name."""
-
-    title = _("organization")
-    parameter_name = "tenant_id"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The organizations by name; beyond the limit a job's link to the others of its organization helps."""
-        rows = Organization.objects.order_by("name").values_list("pk", "name")[:ORGANIZATIONS_OFFERED]
-        return [(str(number), name) for number, name in rows]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """The jobs of the chosen organization."""
-        number = self.value() or ""
-        return queryset.filter(tenant_id=number) if number.isdecimal() and len(number) < 19 else queryset
-
-
-@admin.register(Job)
-class NamedJobAdmin(JobAdmin):
-    """Jobs as their app shows them, with names where it knows numbers only."""
-
-    list_filter = (
-        *(chosen for chosen in JobAdmin.list_filter if filter_name(chosen) != "tenant_id"),
-        OrganizationFilter,
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        """Jobs with the name of the organization that each works for."""
-        names = Organization.objects.filter(pk=OuterRef("tenant_id")).values("name")
-        jobs: QuerySet[Job] = super().get_queryset(request).annotate(tenant_name=Subquery(names[:1]))
-        return jobs
-
-    @admin.display(description=_("organization"), ordering="tenant_id")
-    def display_tenant(self, job: Job) -> str:
-        """The organization's name, leading to its other jobs."""
-        if job.tenant_id is None:
-            return "–"
-        name = getattr(job, "tenant_name", None) or job.tenant_id
-        return link(f"{reverse('admin:jobs_job_changelist')}?tenant_id={job.tenant_id}", name)
+admin.site.unregister(Group)
 
 
 @admin.register(Group)

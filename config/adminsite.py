@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
-from django.urls import reverse
+from django.urls import include, path, reverse
 from django.utils.http import urlencode
 from unfold.sites import UnfoldAdminSite
 
@@ -28,6 +28,13 @@ class AdminSite(UnfoldAdminSite):
         asked_for = request.GET.get(REDIRECT_FIELD_NAME, "") or reverse("admin:index", current_app=self.name)
         query = urlencode({REDIRECT_FIELD_NAME: asked_for})
         return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")
+
+    def get_urls(self) -> list[Any]:
+        """The addresses of the tables, and of the operations pages, which belong to no table."""
+        # Read here, since the admin of jobs registers itself at this very site.
+        from jobs.admin import operations  # noqa: PLC0415
+
+        return [path("operations/", include(operations.urls())), *super().get_urls()]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 -- Django's signature
         """A view for staff; others who are signed in get 403 at once, and nobody is sent in circles."""

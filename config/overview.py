@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from jobs.admin import overview
 from jobs.models import Job, JobStatus
 from validations.models import RunStatus, ValidationRun
 
@@ -23,7 +24,8 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         tiles += _job_tiles()
     if request.user.has_perm("validations.view_validationrun"):
         tiles += _run_tiles()
-    return {**context, "tiles": tiles}
+    health = overview.verdict() if request.user.has_perm("jobs.view_operations") else None
+    return {**context, "tiles": tiles, "health": health}
 
 
 def _job_tiles() -> list[dict[str, Any]]:
@@ -35,13 +37,11 @@ def _job_tiles() -> list[dict[str, Any]]:
         _tile(
             _("Jobs running"),
             Job.objects.filter(status=JobStatus.RUNNING),
-            f"{address}?status__exact=running",
+            f"{address}?status=running",
         ),
-        _tile(
-            _("Jobs queued"), Job.objects.filter(status=JobStatus.QUEUED), f"{address}?status__exact=queued"
-        ),
-        _tile(_("Jobs held back"), held, f"{address}?status__exact=held", alarming=True),
-        _tile(_("Jobs failed in 24 hours"), failed, f"{address}?status__exact=failed", alarming=True),
+        _tile(_("Jobs queued"), Job.objects.filter(status=JobStatus.QUEUED), f"{address}?status=queued"),
+        _tile(_("Jobs held back"), held, f"{address}?status=held", alarming=True),
+        _tile(_("Jobs failed in 24 hours"), failed, f"{address}?status=failed&since=24h", alarming=True),
     ]
 
 

@@ -44,9 +44,19 @@ NAVIGATION: list[dict[str, Any]] = [
     ),
     _group(
         _("Jobs"),
+        {
+            "title": _("Operations"),
+            "icon": "monitoring",
+            "link": reverse_lazy("admin:operations"),
+            "permission": _may_view("jobs.view_operations"),
+        },
         _item(_("Jobs"), "manufacturing", "jobs.job"),
         _item(_("Attempts"), "repeat", "jobs.attempt"),
         _item(_("Timeline"), "timeline", "jobs.jobevent"),
+        _item(_("Schedules"), "calendar_clock", "jobs.schedule"),
+        _item(_("Batches"), "stacks", "jobs.batch"),
+        _item(_("Actions on many jobs"), "checklist", "jobs.bulkaction"),
+        _item(_("Audit trail of jobs"), "policy", "jobs.operatoraction"),
         {
             "title": _("Queues in Redis"),
             "icon": "low_priority",
@@ -76,12 +86,15 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": _("Administration"),
     "SITE_URL": "/",
     "SITE_SYMBOL": "receipt_long",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/favicon.svg")}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_BACK_BUTTON": True,
     "SHOW_LANGUAGES": True,
     "LANGUAGES": {"action": reverse_lazy("organizations:language")},
-    "STYLES": [lambda request: static("css/admin.css")],
+    "STYLES": [lambda request: static("css/admin.css"), lambda request: static("css/operations.css")],
     "BORDER_RADIUS": "8px",
     # The accent and the grays of static/css/bordereau.css, as the scale that unfold wants.
     "COLORS": {

@@ -22,14 +22,12 @@ TEXTS = (
     _("More actions"),
     _("No data"),
     _("No recent searches"),
-    _("No results found"),
     _("No results matching your query"),
     _(
         "Raw passwords are not stored, so there is no way to see this user’s password, but you can change the "
         'password using <a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.'
     ),
     _("Recent searches"),
-    _("Reset filters"),
     _("Return to site"),
     _("Search apps and models..."),
     _("Select action"),
@@ -40,7 +38,6 @@ TEXTS = (
     _("Submit"),
     _("System"),
     _("This item will be deleted."),
-    _("This page yielded into no results. Create a new item or reset your filters."),
     _("To"),
     _("Toggle password visibility"),
     _("True"),

@@ -1,5 +1,5 @@
 """The admin pages of the job platform."""
 
-from jobs.admin import dashboard, jobs
+from jobs.admin import audittrail, batches, dashboard, history, jobs, schedules
 
-__all__ = ["dashboard", "jobs"]
+__all__ = ["audittrail", "batches", "dashboard", "history", "jobs", "schedules"]

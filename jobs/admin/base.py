@@ -374,8 +374,12 @@ def folded(summary: object, text: object) -> str:
 
 def as_json(value: Any) -> str:
     """A JSON value over several lines, escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-    return format_html('<pre class="bd-pre">{}</pre>', text)
+    return format_html('<pre class="bd-pre">{}</pre>', json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A JSON value over several lines."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
 
 
 def audit(request: HttpRequest, model: type[Model], key: object, name: str, message: str) -> None:

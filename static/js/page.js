@@ -1,5 +1,6 @@
 // Pages of runs: parts that change by themselves, and parts that change without loading the whole page.
 import { live } from "./live.js";
+import { morphChildren, parse } from "./morph.js";
 
 const SAY_EVERY_MS = 5000;
 const say = document.querySelector("[data-say]");
@@ -12,33 +13,6 @@ const announce = (text, { now = false } = {}) => {
   saidAt = Date.now();
   said = text;
   say.textContent = text;
-};
-
-const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-
-// Bring `from` to look like `to` by the fewest changes: focus, selection and running animations survive.
-const morph = (from, to) => {
-  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) {
-    from.replaceWith(document.importNode(to, true));
-    return;
-  }
-  if (from.nodeType !== Node.ELEMENT_NODE) {
-    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
-    return;
-  }
-  for (const { name } of [...from.attributes]) if (!to.hasAttribute(name)) from.removeAttribute(name);
-  for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
-  morphChildren(from, to);
-};
-
-const morphChildren = (from, to) => {
-  const wanted = [...to.childNodes];
-  const present = [...from.childNodes];
-  wanted.forEach((node, index) => {
-    if (present[index]) morph(present[index], node);
-    else from.append(document.importNode(node, true));
-  });
-  for (const extra of present.slice(wanted.length)) extra.remove();
 };
 
 // --- Live parts -------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ PASSWORD = "correct horse battery"
 MEMBER = "member@erables.example"
 FRENCH_OWNER = "owner@erables.example"
 VIEWER = "viewer@erables.example"
+STAFF = "staff@bordereau.example"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,6 +47,24 @@ class LiveSite:
     url: str
     sample: Path
     folder: Path
+    processes: Site
+
+    def enqueue(self, task: str, **arguments: object) -> str:
+        """The id of a new job of one of the tasks that misbehave on purpose."""
+        code = f"from tests.support.probe import tasks; print(tasks.{task}.enqueue(**{arguments!r}).pk)"
+        command = [sys.executable, str(ROOT / "manage.py"), "shell", "--verbosity", "0", "-c", code]
+        done = subprocess.run(
+            command, env=self.processes.environment(), cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip().splitlines()[-1]
+
+    def sign_in_as_staff(self, page: Page) -> None:
+        """Enter the administration as a person who may do everything there."""
+        page.goto(f"{self.url}/admin/")
+        page.fill("#id_username", STAFF)
+        page.fill("#id_password", PASSWORD)
+        page.click("main button[type=submit]")
+        page.wait_for_url("**/admin/")
 
     def sign_in(self, page: Page, email: str = MEMBER) -> None:
         """Fill the sign-in form as a person does."""
@@ -70,7 +89,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
         made.worker()
         try:
             with _web(made) as url:
-                yield LiveSite(url, sample, folder)
+                yield LiveSite(url, sample, folder, made)
         finally:
             made.close()
 

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from config.asgi import Handler
 from jobs.live import Snapshot, event_response, publish
@@ -17,7 +17,6 @@ from tests.support.web import serving
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = Path(__file__).parents[2] / "static" / "js" / "live.js"
 PAGE = """<!doctype html><title>live</title><script type="module">
 import { live } from "/live.js";
@@ -67,17 +66,6 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("", home), path("live.js", script), path("events/", events), path("poll/", poll)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("needs Chromium")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django_rq.models import Dashboard
 
 from jobs import lifecycle
 from jobs.admin.base import audit
-from jobs.models import Attempt, Job
+from jobs.audit import record
+from jobs.models import ActionKind, Attempt, Batch, BulkAction, Job, OperatorAction, Schedule
 from notifications.models import Delivery, Notification
 from organizations.models import ApiKey, Organization, User
 from tests import factories
@@ -44,6 +46,12 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
     request = rf.post("/")
     request.user = superuser
     audit(request, Group, 1, HOSTILE, HOSTILE)
+    record(superuser, ActionKind.CANCEL, "job", HOSTILE, reason=HOSTILE, details={"note": HOSTILE})
+    BulkAction.objects.create(
+        action=ActionKind.RETRY, cap=1, created_before=timezone.now(), reason=HOSTILE, filters={"q": HOSTILE}
+    )
+    Batch.objects.create(name=HOSTILE, total=1)
+    Schedule.objects.create(name=HOSTILE, task=HOSTILE, interval_seconds=60, arguments={"note": HOSTILE})
     return [model._base_manager.all()[0] for model in models()]
 
 
@@ -103,9 +111,11 @@ def test_staff_who_may_view_read_every_list_and_row_and_change_none(rows: list[M
 
 def test_e04_no_post_of_staff_who_may_view_changes_a_row(rows: list[Model]) -> None:
     client = staff_client(*all_permissions("view_"))
-    before = {model: model._base_manager.count() for model in models()}
+    # What was refused leaves a line in the audit trail, and nothing else.
+    others = [model for model in models() if model is not OperatorAction]
+    before = {model: model._base_manager.count() for model in others}
     found = statuses(client, pages(rows), "post")
-    assert {model: model._base_manager.count() for model in models()} == before
+    assert {model: model._base_manager.count() for model in others} == before
     assert {name for name, status in found.items() if status == 302} == set()
 
 
@@ -139,7 +149,7 @@ def test_e05_crafted_actions_of_others_are_refused_and_change_nothing(rows: list
 
 
 def test_ids_that_are_none_get_400_instead_of_an_error_page(rows: list[Model], superuser: User) -> None:
-    data = {"action": "retry_jobs", "_selected_action": "' OR 1=1", "index": "0"}
+    data = {"action": "retry", "_selected_action": "' OR 1=1"}
     assert signed_in(superuser).post(reverse("admin:jobs_job_changelist"), data).status_code == 400
 
 
@@ -195,7 +205,7 @@ def test_the_list_of_jobs_names_organizations(organization: Organization) -> Non
     assert f'href="/admin/jobs/job/?tenant_id={organization.pk}">{organization.name}</a>' in body
 
 
-def test_jobs_are_filtered_by_organization_and_never_counted_by_filter(organization: Organization) -> None:
+def test_jobs_are_filtered_by_organization(organization: Organization) -> None:
     mine = lifecycle.create(
         Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=organization.pk)
     )
@@ -203,7 +213,6 @@ def test_jobs_are_filtered_by_organization_and_never_counted_by_filter(organizat
     client = staff_client("jobs.view_job")
     address = reverse("admin:jobs_job_changelist")
     response = client.get(address, {"tenant_id": organization.pk})
-    assert [job.pk for job in response.context["cl"].result_list] == [mine.pk]
+    assert [row["job"].pk for row in response.context["rows"]] == [mine.pk]
     assert organization.name in response.content.decode()
     assert client.get(address, {"tenant_id": "9" * 40}).status_code == 200
-    assert not client.get(address, {"_facets": "True"}).context["cl"].add_facets

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -439,3 +441,11 @@ def test_server_start_removes_what_a_killed_process_left(settings: Any, incoming
     os.utime(old, (0, 0))
     with serving(Handler(), lifespan="on"):
         assert list(incoming.iterdir()) == [new]
+
+
+@pytest.mark.parametrize("server", ["config.asgi", "config.wsgi"])
+def test_a_server_can_import_the_site_as_its_first_deed(server: str) -> None:
+    imported = subprocess.run(
+        [sys.executable, "-c", f"import {server}"], capture_output=True, text=True, check=False
+    )
+    assert imported.returncode == 0, imported.stderr

@@ -1,5 +1,6 @@
 """Unsafe settings of a public site are refused by name; a laptop is left alone."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from config.checks import is_loopback, refuse_unsafe_settings
+from jobs import failfast
+from tests.support.processes import RedisServer, redis_server
 
 KEY = "k" * 60
 
@@ -101,3 +104,51 @@ def test_a_name_below_an_allowed_domain_is_accepted(settings: Any) -> None:
 )
 def test_only_this_machine_s_own_names_are_loopback(host: str, *, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.fixture
+def redis_of_public_site(public_site: Any, tmp_path: Any) -> Iterator[RedisServer]:
+    """A Redis on this machine, which needs no password, of a site that others can reach."""
+    with redis_server(tmp_path / "redis") as server:
+        public_site.REDIS_URL = server.url
+        failfast.forget_clients()
+        yield server
+    failfast.forget_clients()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "bordereau.E007"),
+        ("maxmemory-policy", "volatile-ttl", "bordereau.E007"),
+        ("appendonly", "no", "bordereau.E008"),
+    ],
+)
+def test_f06_a_redis_that_deletes_or_keeps_nothing_is_named_and_refused(
+    redis_of_public_site: RedisServer, public_site: Any, name: str, value: str, expected: str
+) -> None:
+    assert _found() == set()
+    redis_of_public_site.client.config_set(name, value)
+    assert _found() == {expected}
+    with pytest.raises(ImproperlyConfigured, match=expected):
+        refuse_unsafe_settings()
+    public_site.SILENCED_SYSTEM_CHECKS = [expected]
+    refuse_unsafe_settings()
+
+
+def test_f06_snapshots_are_persistence_too(redis_of_public_site: RedisServer) -> None:
+    redis_of_public_site.client.config_set("appendonly", "no")
+    redis_of_public_site.client.config_set("save", "60 1")
+    assert _found() == set()
+
+
+def test_f06_a_redis_that_is_away_stops_no_start(redis_of_public_site: RedisServer) -> None:
+    redis_of_public_site.stop()
+    refuse_unsafe_settings()
+
+
+def test_a_short_token_for_the_metrics_is_warned_of(public_site: Any) -> None:
+    public_site.METRICS_TOKEN = "guess-me"
+    assert _found() == {"bordereau.W004"}
+    public_site.METRICS_TOKEN = "k" * 20
+    assert _found() == set()

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django_rq.models import Dashboard
@@ -15,7 +14,7 @@ from django_rq.urls import get_admin_urlpatterns
 from redis import Redis
 
 from jobs import dispatch, lifecycle
-from jobs.models import Job, JobEvent, JobStatus
+from jobs.models import Job, JobEvent, JobStatus, OperatorAction
 from organizations.models import User
 from tests.conftest import signed_in
 from tests.support.processes import free_port, redis_server
@@ -169,10 +168,29 @@ def test_emptying_a_queue_leaves_every_row_to_be_sent_again(job: Job, operator: 
     assert dispatch.missing([job]) == [job]
 
 
-def test_acting_leaves_an_entry_among_the_staff_actions(job: Job, operator: Client) -> None:
+def test_e09_acting_leaves_a_line_in_the_audit_trail(job: Job, operator: Client) -> None:
     operator.post(url("clear", "emails"))
-    entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.change_message) == ("emails", "clear queued: 1")
+    line = OperatorAction.objects.get()
+    assert (line.action, line.target_kind, line.target) == ("clear_hints", "queue", "emails")
+    assert (line.count, line.details) == (1, {"which": "queued"})
+
+
+@pytest.mark.parametrize("name", ["clear", "delete_failed_jobs", "requeue_all", "actions"])
+def test_e04_a_refused_press_leaves_a_line_and_changes_nothing(job: Job, redis: Redis, name: str) -> None:
+    before = contents(redis)
+    data = {"action": "delete", "job_ids": [str(job.pk)]}
+    assert staff_client(VIEW).post(url(name, "emails"), data).status_code == 403
+    assert contents(redis) == before
+    line = OperatorAction.objects.get()
+    assert (line.action, line.target) == ("refused", "emails")
+
+
+def test_e09_stopping_from_here_leaves_the_line_that_the_page_of_the_job_leaves(
+    job: Job, operator: Client
+) -> None:
+    operator.post(url("stop_job", "emails", job.pk))
+    line = OperatorAction.objects.get()
+    assert (line.action, line.target_kind, line.target) == ("cancel", "job", str(job.pk))
 
 
 def test_stopping_cancels_the_row_once(job: Job, operator: Client) -> None:

@@ -98,6 +98,41 @@ def test_x25_a_killed_server_comes_back_with_what_it_held(server: EmbeddedRedis)
     assert (server.ensure_running(), _get(server, "kept")) == (True, "yes")
 
 
+def test_x25_reviving_a_killed_server_waits_for_nobody_and_starts_it_once(server: EmbeddedRedis) -> None:
+    _set(server, "kept", "yes")
+    wait_until(lambda: b"kept" in _append_only_file(server).read_bytes())
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: server.pid is None)
+    assert [server.revive() for _ in range(3)] == [True, False, False]
+    wait_until(server.answers)
+    assert _get(server, "kept") == "yes"
+
+
+def test_x25_a_server_that_is_slow_to_come_up_is_left_alone(server: EmbeddedRedis) -> None:
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert not server.answers()
+        assert (server.revive(), server.pid) == (False, pid)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_x25_reviving_goes_on_without_a_file_that_redis_refuses(server: EmbeddedRedis) -> None:
+    _set(server, "first", "1")
+    assert server.pid is not None
+    file = _append_only_file(server)
+    os.kill(server.pid, signal.SIGKILL)
+    file.write_bytes(b"no append-only file\r\n" + file.read_bytes())
+    # Revived once as it is, then without the file.
+    wait_until(lambda: server.revive() or server.answers())
+    wait_until(lambda: server.revive() or server.answers())
+    wait_until(server.answers)
+    assert _get(server, "first") is None
+
+
 def test_x25_a_socket_and_a_torn_file_left_by_a_power_loss_do_not_stop_it(server: EmbeddedRedis) -> None:
     _set(server, "first", "1")
     _set(server, "second", "2")

@@ -82,7 +82,10 @@ def test_a_program_that_dies_at_once_again_and_again_is_given_longer_pauses() ->
         lambda: lines.count("worker", "ended; starts again in 2 s"),
     )
     pauses = [line for _name, line in lines.seen if line.startswith("ended")]
-    assert pauses[:3] == [f"ended; starts again in {seconds} s" for seconds in ("0.5", "1", "2")]
+    assert pauses[:4] == [
+        "ended; starts again",
+        *(f"ended; starts again in {s} s" for s in ("0.5", "1", "2")),
+    ]
 
 
 def test_programs_end_in_the_order_of_their_phases() -> None:

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.core.paginator import EmptyPage
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from jobs import lifecycle
+from jobs import lifecycle, listing
 from jobs.admin import base, hints
-from jobs.admin.jobs import cause_text
-from jobs.models import Attempt, Job, JobEvent, JobStatus
+from jobs.admin.history import cause_text
+from jobs.models import Attempt, Job, JobEvent, JobStatus, OperatorAction
 from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
@@ -37,22 +36,22 @@ def make_job(db: None, no_redis: None) -> Callable[..., Job]:
 
 
 def press(client: Client, action: str, *jobs: Job, **data: str) -> Any:
-    data = {"action": action, "index": "0", "confirmed": "yes"} | data
+    data = {"action": action, "confirmed": "yes"} | data
     return client.post(reverse(LIST), data | {"_selected_action": [str(job.pk) for job in jobs]}, follow=True)
 
 
 def test_cancelling_ends_waiting_jobs_and_says_how_many(make_job: Callable[..., Job]) -> None:
     jobs = [make_job(), make_job(), make_job(JobStatus.SUCCEEDED)]
-    response = press(staff_client("jobs.view_job", "jobs.cancel_job"), "cancel_jobs", *jobs)
+    response = press(staff_client("jobs.view_job", "jobs.cancel_job"), "cancel", *jobs)
     assert Job.objects.filter(status=JobStatus.CANCELLED).count() == 2
     body = response.content.decode()
-    assert "2 rows changed." in body
-    assert "1 row was left as it is" in body
+    assert "2 jobs changed." in body
+    assert "1 job was left as it is: It has ended already." in body
 
 
 def test_cancelling_asks_first(make_job: Callable[..., Job]) -> None:
     job = make_job()
-    response = press(staff_client("jobs.view_job", "jobs.cancel_job"), "cancel_jobs", job, confirmed="")
+    response = press(staff_client("jobs.view_job", "jobs.cancel_job"), "cancel", job, confirmed="")
     assert "Are you sure?" in response.content.decode()
     assert Job.objects.get().status == JobStatus.QUEUED
 
@@ -60,37 +59,38 @@ def test_cancelling_asks_first(make_job: Callable[..., Job]) -> None:
 def test_retrying_queues_failed_jobs_again_in_the_name_of_the_person(make_job: Callable[..., Job]) -> None:
     job = make_job(JobStatus.FAILED)
     person = staff("jobs.view_job", "jobs.retry_job")
-    press(signed_in(person), "retry_jobs", job)
+    press(signed_in(person), "retry", job)
     assert Job.objects.get().status == JobStatus.QUEUED
     assert JobEvent.objects.filter(job=job).last().by == person  # type: ignore[union-attr]
-    assert LogEntry.objects.get().object_id == str(job.pk)
+    line = OperatorAction.objects.get()
+    assert (line.action, line.target, line.by) == ("retry", str(job.pk), person)
 
 
 def test_e05_pressing_twice_acts_once(make_job: Callable[..., Job]) -> None:
     job = make_job(JobStatus.FAILED)
     client = staff_client("jobs.view_job", "jobs.retry_job")
-    press(client, "retry_jobs", job)
-    response = press(client, "retry_jobs", job)
+    press(client, "retry", job)
+    response = press(client, "retry", job)
     assert "left as it is" in response.content.decode()
     assert JobEvent.objects.filter(job=job, cause="retried").count() == 1
 
 
-@pytest.mark.parametrize(
-    ("action", "permission"), [("retry_jobs", "cancel_job"), ("cancel_jobs", "retry_job")]
-)
+@pytest.mark.parametrize(("action", "permission"), [("retry", "cancel_job"), ("cancel", "retry_job")])
 def test_e04_each_action_needs_its_own_permission(
     make_job: Callable[..., Job], action: str, permission: str
 ) -> None:
-    job = make_job(JobStatus.FAILED if action == "retry_jobs" else JobStatus.QUEUED)
+    job = make_job(JobStatus.FAILED if action == "retry" else JobStatus.QUEUED)
     client = staff_client("jobs.view_job", "jobs.change_job", f"jobs.{permission}")
     assert press(client, action, job).status_code == 403
     assert Job.objects.get().status == job.status
+    line = OperatorAction.objects.get()
+    assert (line.action, line.target, line.details) == ("refused", str(job.pk), {"action": action})
 
 
 def test_e05_a_get_with_an_action_in_the_address_does_nothing(make_job: Callable[..., Job]) -> None:
     job = make_job()
     client = staff_client("jobs.view_job", "jobs.cancel_job")
-    client.get(reverse(LIST), {"action": "cancel_jobs", "_selected_action": str(job.pk), "confirmed": "yes"})
+    client.get(reverse(LIST), {"action": "cancel", "_selected_action": str(job.pk), "confirmed": "yes"})
     assert Job.objects.get().status == JobStatus.QUEUED
 
 
@@ -99,24 +99,35 @@ def test_e05_an_action_without_token_does_nothing(make_job: Callable[..., Job]) 
     client.force_login(
         staff("jobs.view_job", "jobs.cancel_job"), backend="organizations.backends.EmailBackend"
     )
-    assert press(client, "cancel_jobs", make_job()).status_code == 403
+    assert press(client, "cancel", make_job()).status_code == 403
     assert Job.objects.get().status == JobStatus.QUEUED
 
 
 def test_a_button_on_the_page_leads_back_to_the_page(make_job: Callable[..., Job]) -> None:
     job = make_job(JobStatus.FAILED)
-    response = press(staff_client("jobs.view_job", "jobs.retry_job"), "retry_jobs", job, from_page="yes")
+    response = press(staff_client("jobs.view_job", "jobs.retry_job"), "retry", job, from_page="yes")
     assert response.redirect_chain[-1][0] == reverse("admin:jobs_job_change", args=[job.pk])
 
 
-def test_the_page_offers_what_fits_the_state_and_the_person(make_job: Callable[..., Job]) -> None:
-    client = staff_client("jobs.view_job", "jobs.retry_job", "jobs.cancel_job")
-    for status, expected in ((JobStatus.FAILED, ["retry_jobs"]), (JobStatus.RUNNING, ["cancel_jobs"])):
-        response = client.get(reverse("admin:jobs_job_change", args=[make_job(status).pk]))
-        assert [name for name, _label in response.context["page_actions"]] == expected
-    job = make_job(JobStatus.FAILED)
-    response = staff_client("jobs.view_job").get(reverse("admin:jobs_job_change", args=[job.pk]))
-    assert response.context["page_actions"] == []
+def obstacles(client: Client, job: Job) -> dict[str, str]:
+    """Action -> why it cannot be taken."""
+    response = client.get(reverse("admin:jobs_job_change", args=[job.pk]))
+    return {one["control"].kind: str(one["obstacle"]) for one in response.context["actions"]}
+
+
+def test_the_page_offers_what_fits_the_state_and_says_why_not(make_job: Callable[..., Job]) -> None:
+    client = staff_client("jobs.view_job", "jobs.retry_job", "jobs.cancel_job", "jobs.discard_job")
+    failed = obstacles(client, make_job(JobStatus.FAILED))
+    assert (failed["retry"], failed["discard"]) == ("", "")
+    assert failed["cancel"] == "It has ended already."
+    running = obstacles(client, make_job(JobStatus.RUNNING))
+    assert running["cancel"] == ""
+    assert running["retry"] == "It has not ended yet."
+
+
+def test_the_page_says_which_actions_a_role_does_not_allow(make_job: Callable[..., Job]) -> None:
+    found = obstacles(staff_client("jobs.view_job"), make_job(JobStatus.FAILED))
+    assert set(found.values()) == {"Your role does not allow this."}
 
 
 def test_the_page_shows_attempts_and_timeline(make_job: Callable[..., Job]) -> None:
@@ -133,7 +144,7 @@ def test_the_page_shows_attempts_and_timeline(make_job: Callable[..., Job]) -> N
 def test_a_job_leads_to_what_it_worked_on_for_those_who_may_see_it(
     make_job: Callable[..., Job], organization: Organization
 ) -> None:
-    job = make_job()
+    job = make_job(task="validations.validate_run", tenant_id=organization.pk)
     run = factories.run(organization, job=job)
     page = reverse("admin:jobs_job_change", args=[job.pk])
     target = reverse("admin:validations_validationrun_change", args=[run.pk])
@@ -143,14 +154,16 @@ def test_a_job_leads_to_what_it_worked_on_for_those_who_may_see_it(
     assert target not in staff_client("jobs.view_job").get(page).content.decode()
 
 
+def listed(client: Client, **query: str) -> list[Job]:
+    return [row["job"] for row in client.get(reverse(LIST), query).context["rows"]]
+
+
 def test_a_job_is_found_by_its_id_or_task(make_job: Callable[..., Job]) -> None:
     wanted, other = make_job(), make_job(task="b.other")
     client = staff_client("jobs.view_job")
-    for text in (str(wanted.pk), str(wanted.pk).replace("-", ""), "a.task"):
-        assert list(client.get(reverse(LIST), {"q": text}).context["cl"].result_list) == [wanted], text
-    assert list(
-        client.get(reverse(LIST), {"queue": "emails", "task": "b.other"}).context["cl"].result_list
-    ) == [other]
+    for text in (str(wanted.pk), str(wanted.pk).replace("-", ""), str(wanted.pk)[:8], "task:a.task"):
+        assert listed(client, q=text) == [wanted], text
+    assert listed(client, queue="emails", task="b.other") == [other]
 
 
 def test_the_list_asks_the_same_few_questions_however_long_it_is(make_job: Callable[..., Job]) -> None:
@@ -183,13 +196,17 @@ def test_a_paginator_counts_no_further_than_its_limit(monkeypatch: pytest.Monkey
         pages.page(4)
 
 
-def test_a_list_beyond_the_limit_says_so(
+def test_a_tab_beyond_the_limit_says_so(
     make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(listing, "COUNTED", 2)
     for _number in range(3):
         make_job()
-    assert "More than 2 jobs" in staff_client("jobs.view_job").get(reverse(LIST)).content.decode()
+    tabs = {
+        tab.get("status"): tab for tab in staff_client("jobs.view_job").get(reverse(LIST)).context["tabs"]
+    }
+    assert (tabs["queued"]["count"].count, tabs["queued"]["count"].is_more) == (2, True)
+    assert (tabs["failed"]["count"].count, tabs["failed"]["count"].is_more) == (0, False)
 
 
 @pytest.mark.parametrize(

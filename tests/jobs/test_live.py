@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ class Page:
             pass
         value: int = json.loads(event.split(b"data: ")[1].split(b"\n")[0])["value"]
         return value
+
+
+@pytest.fixture(autouse=True)
+def own_loaders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test inherits a thread whose connection to a database in memory, which never closes, another test opened."""
+    with ThreadPoolExecutor(max_workers=4) as loaders:
+        monkeypatch.setattr(live, "_loaders", loaders)
+        yield
 
 
 @pytest.fixture(autouse=True)

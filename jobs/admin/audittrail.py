@@ -1,0 +1,145 @@
+"""The audit trail and the bulk actions, for reading."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+
+from jobs import tenants
+from jobs.admin import bulkpage
+from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, time_text
+from jobs.models import ActionKind, BulkAction, OperatorAction
+
+
+@admin.register(OperatorAction)
+class OperatorActionAdmin(ReadOnlyAdmin):
+    """Who did what, when, to what, from where and why; nobody can change a line."""
+
+    ordering = ("-id",)
+    list_display = (
+        "display_at",
+        "by_name",
+        "display_action",
+        "display_target",
+        "display_tenant",
+        "count",
+        "reason",
+        "address",
+    )
+    list_display_links = ("display_at",)
+    list_filter = (("action", ChoicesDropdownFilter), ("at", RangeDateTimeFilter))
+    list_filter_submit = True
+    search_exact = {"target": str, "by__email": str.lower}
+    search_help_text = gettext_lazy("Id or name of what it was done to, or the address of a person")
+    fields = (
+        ("at", "by_name"),
+        ("display_action", "display_target"),
+        ("display_tenant", "count"),
+        ("reason", "address"),
+        "display_details",
+    )
+
+    @admin.display(description=gettext_lazy("at"), ordering="id")
+    def display_at(self, line: OperatorAction) -> str:
+        """When."""
+        return time_text(line.at)
+
+    @admin.display(description=gettext_lazy("action"), ordering="action")
+    def display_action(self, line: OperatorAction) -> str:
+        """What was done; what was refused stands out."""
+        is_refused = line.action == ActionKind.REFUSED
+        return badge(line.get_action_display(), "error" if is_refused else "muted")
+
+    @admin.display(description=gettext_lazy("target"))
+    def display_target(self, line: OperatorAction) -> str:
+        """What it was done to, leading to its page."""
+        name = "bulkaction" if line.action == ActionKind.BULK else line.target_kind
+        try:
+            url = reverse(f"admin:jobs_{name}_change", args=[line.target])
+        except NoReverseMatch:
+            return f"{line.target_kind} {line.target}".strip()
+        return link(url, f"{line.target_kind} {line.target[:8]}")
+
+    @admin.display(description=gettext_lazy("organization"))
+    def display_tenant(self, line: OperatorAction) -> str:
+        """Whose job it was."""
+        return tenants.names([line.tenant_id]).get(line.tenant_id, "–") if line.tenant_id is not None else "–"
+
+    @admin.display(description=gettext_lazy("details"))
+    def display_details(self, line: OperatorAction) -> str:
+        """What else is known."""
+        return as_json(line.details)
+
+
+@admin.register(BulkAction)
+class BulkActionAdmin(ReadOnlyAdmin):
+    """Actions on many jobs: how far each is, and what it was asked to do."""
+
+    ordering = ("-created_at",)
+    list_display = ("display_at", "display_action", "by", "matched", "done", "skipped", "reason")
+    list_display_links = ("display_at",)
+    list_select_related = ("by",)
+    list_filter = (("action", ChoicesDropdownFilter),)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page's own state beside Django's addresses."""
+        view = self.admin_site.admin_view(self.state_view)
+        return [path("<uuid:bulk_id>/state/", view, name="jobs_bulkaction_state"), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page of one bulk action, which follows its work."""
+        if not self.has_view_permission(request) or request.method == "POST":
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            return super().change_view(request, object_id, form_url, extra_context)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Action on many jobs"),
+            "state_url": reverse("admin:jobs_bulkaction_state", args=[row.pk]),
+            **_facts(row),
+        }
+        return render(request, "admin/jobs/bulkaction/page.html", context)
+
+    def state_view(self, request: HttpRequest, bulk_id: Any) -> HttpResponseBase:
+        """What the page shows now."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(BulkAction.objects.select_related("by", "job"), pk=bulk_id)
+        html = render_to_string("admin/jobs/bulkaction/_page.html", _facts(row))
+        is_over = row.finished_at is not None or row.job is None or row.job.is_final
+        return JsonResponse({"html": html, "done": is_over})
+
+    @admin.display(description=gettext_lazy("created at"), ordering="created_at")
+    def display_at(self, row: BulkAction) -> str:
+        """When it was asked for."""
+        return time_text(row.created_at)
+
+    @admin.display(description=gettext_lazy("action"))
+    def display_action(self, row: BulkAction) -> str:
+        """What is done to each job."""
+        return row.get_action_display()
+
+
+def _facts(row: BulkAction) -> dict[str, Any]:
+    return {
+        "row": row,
+        "said": bulkpage.said(row.filters),
+        "progress": bulkpage.progress_of(row),
+        "started": time_text(row.created_at),
+        "finished": time_text(row.finished_at) if row.finished_at else "",
+    }
