@@ -11,7 +11,7 @@ PRODUCTION := DEBUG=off SECRET_KEY=$(shell od -An -tx1 -N48 /dev/urandom | tr -d
 # `make run PORT=9000 WORKERS=3`; `make demo EXIT=1` ends after the findings.
 RUN_OPTIONS := $(if $(PORT),--port $(PORT)) $(if $(WORKERS),--workers $(WORKERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fix bench lock messages clean
+.PHONY: help setup run demo test check fix bench soak lock messages clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,13 +62,16 @@ fix: setup  ## mend what ruff can mend
 bench: setup  ## measure speed and memory (docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+soak: setup  ## kill everything under thousands of jobs, then prove that nothing was lost (docs/reliability.md)
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 lock: setup  ## resolve requirements/*.in into lock files with hashes
-	@constraint=; for name in base dev; do \
+	@constraint=; for name in base dev otel peers; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    $(if $(UPGRADE),--upgrade) $$constraint \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
-	  constraint="--constraint requirements/base.txt"; done
+	  constraint=$$([ $$name = otel ] || echo "--constraint requirements/base.txt"); done
 
 messages: setup  ## bring locale/*.po up to date with the sources
 	@command -v xgettext >/dev/null || { \

@@ -32,6 +32,7 @@ ROUNDS = 3
 PICK_UPS = 40
 # With a frozen Redis the first enqueue waits for its time-out; those of the next two seconds do not.
 FEW = 20
+HEAVY_SETTINGS = "benchmarks.heavy_settings"
 STOCK = ("--worker-class", "rq.Worker", "--job-class", "rq.job.Job", "--queue-class", "rq.Queue")
 # Milliseconds of each job and CPU seconds of the worker that drained so many.
 Drain = Callable[[Site, RedisServer, int], tuple[float, float]]
@@ -43,7 +44,7 @@ def main() -> None:
     count = sys.argv[1] if len(sys.argv) > 1 else str(COUNT)
     with tempfile.TemporaryDirectory(prefix="bench-jobs-") as folder:
         _measure_in_child(f"sqlite:///{folder}/db.sqlite3", count)
-    with _postgresql_database() as url:
+    with postgresql_database() as url:
         if url:
             _measure_in_child(url, count)
         else:
@@ -75,7 +76,9 @@ def measure_here(count: int) -> None:
         try:
             _statements()
             _against_bare_rq(site, redis, count)
-            _pick_up(site)
+            site.settings_module = WORKER_SETTINGS
+            for queue in ("critical", "validations"):
+                _pick_up(site, queue)
             _enqueue(redis, count)
         finally:
             site.close()
@@ -99,7 +102,8 @@ def _statements() -> None:
 
 
 def _against_bare_rq(site: Site, redis: RedisServer, count: int) -> None:
-    """Print the time and the CPU time of an empty job on our worker, on RQ's, and the difference."""
+    """Print the time and the CPU time of an empty job in the heavy lane, on RQ's worker, and the difference."""
+    site.settings_module = HEAVY_SETTINGS
     start_seconds = {drain: drain(site, redis, 1)[1] for drain in (_drain_bare, _drain_ours)}
     walls: dict[Drain, list[float]] = {drain: [] for drain in start_seconds}
     cpus: dict[Drain, list[float]] = {drain: [] for drain in start_seconds}
@@ -152,36 +156,42 @@ def _cpu_of_burst(site: Site, *options: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _pick_up(site: Site) -> None:
-    """Print how long a job waits while a worker is idle."""
+def _pick_up(site: Site, queue: str) -> None:
+    """Print how long a job waits while a worker is idle: one that is pushed at enqueue, or sent by the leader."""
     from jobs.models import Attempt, Job, JobStatus
+    from jobs.queues import policy_of
     from tests.support.probe import tasks
 
-    worker = site.worker("critical")
+    worker = site.worker(queue)
     waits = []
     for _number in range(PICK_UPS + 1):
-        job = tasks.empty.enqueue()
+        job = (
+            tasks.dawdle.enqueue(path=str(site.folder / "out"), seconds=0)
+            if policy_of(queue).is_gated
+            else tasks.empty.enqueue()
+        )
         wait_until(lambda: Job.objects.filter(pk=job.pk, status=JobStatus.SUCCEEDED).exists())  # noqa: B023 -- at once
         waits.append(float(Attempt.objects.get(job=job).wait_ms))
         time.sleep(0.1)
     worker.process.terminate()
     worker.process.wait()
     # The first one waited for the worker to start.
-    print(f"  pick-up by an idle worker: {_percentiles(waits[1:], 50, 95)}")
+    kind = "gated" if policy_of(queue).is_gated else "ungated"
+    print(f"  pick-up by an idle worker, {kind} queue: {percentiles(waits[1:], 50, 95)}")
 
 
 def _enqueue(redis: RedisServer, count: int) -> None:
     """Print what an enqueue in a transaction takes with Redis there, frozen and refusing."""
-    from jobs import dispatch
+    from jobs import failfast
 
     _timed(1)
-    print(f"  enqueue, Redis there: {_percentiles(_timed(count), 50, 99)}")
+    print(f"  enqueue, Redis there: {percentiles(_timed(count), 50, 99)}")
     redis.send(signal.SIGSTOP)
     _print_first_and_following("frozen")
     redis.send(signal.SIGCONT)
     redis.stop()
     # By then the pause that the frozen Redis caused is over, and the next enqueue tries Redis again.
-    time.sleep(dispatch.PAUSE_SECONDS + 0.5)
+    time.sleep(failfast.PAUSE_SECONDS + 0.5)
     _print_first_and_following("refusing")
 
 
@@ -189,7 +199,7 @@ def _print_first_and_following(state: str) -> None:
     """Print what the enqueue takes that meets the state, and what the next ones take, which do not even try."""
     first, *following = _timed(FEW)
     print(
-        f"  enqueue, Redis {state}: the first {first:.1f} ms, the following {_percentiles(following, 50, 100)}"
+        f"  enqueue, Redis {state}: the first {first:.1f} ms, the following {percentiles(following, 50, 100)}"
     )
 
 
@@ -211,7 +221,8 @@ def _milliseconds(call: Callable[[], None]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _percentiles(values: list[float], *percents: int) -> str:
+def percentiles(values: list[float], *percents: int) -> str:
+    """These percentiles of milliseconds, in words."""
     ordered = sorted(values)
     shown = (
         f"p{percent} {ordered[math.ceil(len(ordered) * percent / 100) - 1]:.1f} ms" for percent in percents
@@ -228,7 +239,7 @@ def _ms_each(started: datetime, ended: datetime, count: int) -> float:
 
 
 @contextmanager
-def _postgresql_database() -> Iterator[str]:
+def postgresql_database() -> Iterator[str]:
     """The address of a new database, or nothing where there is no PostgreSQL."""
     try:
         admin = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=3)

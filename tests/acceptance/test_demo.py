@@ -5,8 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +15,10 @@ import psutil
 import psycopg
 import pytest
 from psycopg import sql
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Worker
 
 from config.visitor import VisitError, Visitor
 from tests.support.processes import ROOT, free_port, redis_server, wait_until
@@ -85,17 +90,53 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _kill_one_and_await_another(site: Command, part: str) -> None:
-    before = {child.pid for child in wait_until(lambda: site.children(part), what=part)}
+# X25 of the attack checklist.
+BACK_SECONDS = 5.0
+
+
+def _seconds_without(site: Command, part: str, answers: Callable[[Command, set[int]], bool]) -> float:
+    """The time from the kill of a process of that kind until another one answers in its place."""
+
+    def all_answer() -> set[int]:
+        pids = {child.pid for child in site.children(part)}
+        return pids if pids and answers(site, pids) else set()
+
+    before = wait_until(all_answer, what=f"{part} that answers")
     victim = min(before)
     psutil.Process(victim).kill()
+    killed_at = time.monotonic()
 
-    def is_whole_again() -> bool:
+    def another_answers() -> bool:
         now = {child.pid for child in site.children(part)}
-        return victim not in now and len(now) == len(before)
+        return victim not in now and len(now) == len(before) and answers(site, now - before)
 
-    # The supervisor waits under a second; a busy machine may take longer to start a process.
-    wait_until(is_whole_again, seconds=20, what=f"another {part}")
+    wait_until(another_answers, what=f"another {part}")
+    return time.monotonic() - killed_at
+
+
+def _redis(site: Command) -> Redis:
+    """A client of the embedded server, whose process title names its socket."""
+    title = " ".join(site.children("redis-server")[0].cmdline())
+    found = re.search(r"unixsocket:(\S+)", title)
+    # Without retries of its own, whose pauses would be measured too.
+    return Redis(unix_socket_path=found[1] if found else "", socket_timeout=1, retry=Retry(NoBackoff(), 0))
+
+
+def _web_answers(site: Command, _pids: set[int]) -> bool:
+    return _answers(site.address)
+
+
+def _redis_answers(site: Command, _pids: set[int]) -> bool:
+    with suppress(RedisError, OSError, IndexError), _redis(site) as client:
+        return bool(client.ping())
+    return False
+
+
+def _workers_answer(site: Command, pids: set[int]) -> bool:
+    """Whether all of these are at work: they have told Redis that they are."""
+    with suppress(RedisError, OSError, IndexError), _redis(site) as client:
+        return pids <= {worker.pid for worker in Worker.all(connection=client)}
+    return False
 
 
 @pytest.fixture
@@ -142,16 +183,21 @@ def test_the_demo_runs_on_postgresql_and_a_redis_server_by_two_settings(
     assert not list((folder / "var").glob("*.sqlite3"))
 
 
-def test_x25_whatever_dies_is_back_within_seconds_and_nothing_outlives_the_end(folder: Path) -> None:
+def test_x25_whatever_dies_is_back_within_five_seconds_and_nothing_outlives_the_end(folder: Path) -> None:
     with _running(folder, "run", "--port", str(free_port())) as site:
         wait_until(lambda: site.address and _answers(site.address), seconds=60, what="the site")
-        for part in ("uvicorn", "rqworker", "redis-server"):
-            _kill_one_and_await_another(site, part)
-        wait_until(lambda: _answers(site.address), seconds=30, what="the site again")
+        gone = {
+            "redis-server": _seconds_without(site, "redis-server", _redis_answers),
+            "uvicorn": _seconds_without(site, "uvicorn", _web_answers),
+            "rqworker": _seconds_without(site, "rqworker", _workers_answer),
+        }
+        assert max(gone.values()) < BACK_SECONDS, gone
         everybody = psutil.Process(site.process.pid).children(recursive=True)
         site.process.send_signal(signal.SIGTERM)
         assert site.wait() == 0, site.text
     assert [process for process in everybody if process.is_running()] == []
+    # What the bindings of a library say when a process leaves them frozen.
+    assert "leaked" not in site.text
 
 
 def test_a_port_in_use_is_passed_over_and_the_right_one_is_told(folder: Path) -> None:

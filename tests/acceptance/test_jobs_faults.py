@@ -15,6 +15,7 @@ from redis import Redis
 from jobs import dispatch, services
 from jobs.models import Attempt, Job, JobStatus
 from tests.support.probe import tasks
+from tests.support.probe.tasks import on
 from tests.support.processes import RedisServer, Site, wait_until
 
 pytestmark = pytest.mark.acceptance
@@ -102,7 +103,7 @@ def test_x02_a_killed_machine_s_job_is_taken_over_when_its_lease_is_over(site: S
 def test_x02_a_killed_machine_s_job_is_taken_over_within_forty_seconds_by_default(
     site: Site, tmp_path: Path
 ) -> None:
-    site.lease_seconds, site.tick_seconds, site.stop_seconds = 30, 1, 25
+    site.lease_seconds, site.tick_seconds, site.stop_seconds = 20, 1, 25
     out = tmp_path / "out"
     tasks.dawdle.enqueue(path=str(out), seconds=20)
     first = site.worker()
@@ -263,7 +264,7 @@ def test_x16_one_job_delivered_twenty_times_to_four_workers_runs_once(
     assert len(lines(tmp_path / "out")) == 2
 
 
-def test_x21_a_task_that_kills_its_process_ends_as_interrupted_and_the_queue_moves_on(
+def test_x21_a_task_that_kills_its_process_ends_quarantined_and_the_queue_moves_on(
     site: Site, tmp_path: Path
 ) -> None:
     killer = tasks.kill_itself.enqueue(path=str(tmp_path / "out"))
@@ -272,7 +273,7 @@ def test_x21_a_task_that_kills_its_process_ends_as_interrupted_and_the_queue_mov
     wait_for(following, S.SUCCEEDED)
     wait_for(killer, S.FAILED)
     killer.refresh_from_db()
-    assert (killer.error_code, outcomes(killer)) == ("interrupted", ["lost"] * 3)
+    assert (killer.error_code, outcomes(killer)) == ("quarantined", ["lost"] * 3)
 
 
 def test_a_process_that_leaves_without_a_word_counts_as_lost(site: Site) -> None:
@@ -361,10 +362,12 @@ def test_f01_f02_nothing_smuggled_into_redis_is_executed(
 def test_f04_no_value_of_a_failed_job_reaches_redis_or_the_log(
     site: Site, redis: RedisServer, tmp_path: Path
 ) -> None:
-    job = tasks.fail_until.enqueue(path=str(tmp_path / "TREMBLAY-out"), attempt=99)
+    light = tasks.fail_until.enqueue(path=str(tmp_path / "TREMBLAY-light"), attempt=99)
+    heavy = on("maintenance", tasks.fail_until).enqueue(path=str(tmp_path / "TREMBLAY-heavy"), attempt=99)
     worker = site.worker()
-    wait_for(job, S.FAILED)
-    wait_until(lambda: redis.client.zcard("rq:failed:critical"))
+    wait_for(light, S.FAILED)
+    wait_for(heavy, S.FAILED)
+    wait_until(lambda: redis.client.zcard("rq:failed:maintenance"))
     everything = b"".join(redis.client.dump(key) or b"" for key in redis.client.keys("*"))
     assert b"TREMBLAY" not in everything
     assert b"ValueError" not in everything
