@@ -17,6 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 # Django's own bound for a key that cannot be guessed (security.W009).
 SHORTEST_SECRET_KEY = 50
+# Of letters and digits at random, these cannot be guessed either.
+SHORTEST_TOKEN = 16
 _NEW_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 
 
@@ -95,6 +97,38 @@ def check_redis(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list
         hint = "Set REDIS_URL=rediss://... (TLS), or silence this check inside an encrypted network."
         found.append(Error("REDIS_URL reaches another machine in the clear.", hint=hint, id="bordereau.E006"))
     return found
+
+
+@register()
+def check_redis_server(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """Errors for the Redis of a public site that may delete queued jobs, or keeps nothing on disk.
+
+    One that is away, or hides its settings, cannot tell; `manage.py doctor` says so.
+    """
+    if not is_public():
+        return []
+    # Servers import this file before the models are ready.
+    from jobs import redis_state  # noqa: PLC0415
+
+    state = redis_state.look()
+    found: list[CheckMessage] = []
+    if state.policy not in (None, redis_state.SAFE_POLICY):
+        problem = f"Redis deletes queued jobs when it is full: its maxmemory-policy is {state.policy}."
+        hint = "Set maxmemory-policy to noeviction in its configuration."
+        found.append(Error(problem, hint=hint, id="bordereau.E007"))
+    if state.persists is False:
+        hint = "Set appendonly to yes in its configuration, or silence this check: no job is lost, only late."
+        found.append(Error("Redis keeps nothing on disk.", hint=hint, id="bordereau.E008"))
+    return found
+
+
+@register()
+def check_metrics_token(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """A warning for a token that could be guessed."""
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= SHORTEST_TOKEN:
+        return []
+    hint = "Set METRICS_TOKEN to the output of: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+    return [checks.Warning("METRICS_TOKEN is too short.", hint=hint, id="bordereau.W004")]
 
 
 @register()

@@ -139,6 +139,29 @@ class EmbeddedRedis:
                 raise EmbeddedRedisError(f"A Redis server runs in {self.folder} but does not answer.")
             time.sleep(_POLL_SECONDS)
 
+    def revive(self) -> bool:
+        """Whether a server was gone and this call started another; it comes up meanwhile, nobody waits for it.
+
+        For a supervisor that calls again and again and has other children to look after. A server that lives is
+        left alone: it may be reading a large append-only file. One that gave up on that file is followed by one
+        without it.
+
+        Raises: EmbeddedRedisError, when its folder belongs to somebody else.
+        """
+        if self.pid is not None or (self._process is None and self.answers()):
+            return False
+        _own_folder(self.folder)
+        _own_folder(self.socket.parent)
+        with _lock(self.folder / "server.lock") as lock:
+            if lock is None:
+                # Somebody else's: it runs, or comes up.
+                return False
+            # Ended by a signal it has a negative status; a file that it cannot read makes it leave with 1.
+            if self._process is not None and (self._process.poll() or 0) > 0:
+                self._set_data_aside()
+            self._take(self._spawn(lock))
+        return True
+
     def stop(self) -> None:
         """End the server if this object started it; one that somebody else started stays."""
         process, self._process = self._process, None
@@ -154,9 +177,6 @@ class EmbeddedRedis:
 
     def _start(self, lock: int, deadline: float) -> None:
         """Start the server; an append-only file that it refuses is set aside for a second try."""
-        if self._process is not None and self._owner_pid == os.getpid():
-            # Its lock is free, so it is dead; the kernel keeps its entry until somebody asks.
-            self._process.wait()
         if self._launch(lock, deadline):
             return
         in_time = time.monotonic() < deadline
@@ -165,10 +185,25 @@ class EmbeddedRedis:
             raise EmbeddedRedisError(f"The embedded Redis did not start; the reason is at the end of {log}.")
 
     def _launch(self, lock: int, deadline: float) -> bool:
-        """Whether the server came up; it keeps the lock open and so holds it while it lives."""
+        """Whether the server came up."""
+        process = self._spawn(lock)
+        while process.poll() is None and time.monotonic() < deadline:
+            if self.answers():
+                self._take(process)
+                return True
+            time.sleep(_POLL_SECONDS)
+        process.kill()
+        process.wait()
+        return False
+
+    def _spawn(self, lock: int) -> "subprocess.Popen[bytes]":
+        """A new server; it keeps the lock open and so holds it while it lives."""
+        if self._process is not None and self._owner_pid == os.getpid():
+            # Its lock is free, so it is dead; the kernel keeps its entry until somebody asks.
+            self._process.wait()
         # The lock is ours, so nobody listens there: a socket that is left was left by a power loss.
         self.socket.unlink(missing_ok=True)
-        process = subprocess.Popen(
+        return subprocess.Popen(
             self._command(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -179,15 +214,12 @@ class EmbeddedRedis:
             start_new_session=True,
             preexec_fn=end_with_this_process(),  # noqa: PLW1509 -- started from the main thread, before any other is made
         )
-        while process.poll() is None and time.monotonic() < deadline:
-            if self.answers():
-                self._process, self._owner_pid = process, os.getpid()
-                atexit.register(self.stop)
-                return True
-            time.sleep(_POLL_SECONDS)
-        process.kill()
-        process.wait()
-        return False
+
+    def _take(self, process: "subprocess.Popen[bytes]") -> None:
+        """The server is this process's from now on, to be ended with it."""
+        if self._owner_pid != os.getpid():
+            atexit.register(self.stop)
+        self._process, self._owner_pid = process, os.getpid()
 
     def _command(self) -> list[str]:
         """The server's command line: private socket, append-only file, nothing ever evicted."""

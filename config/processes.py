@@ -12,7 +12,8 @@ from types import FrameType
 
 from config.deathsignal import end_with_this_process
 
-# First and longest wait before a dead child is started again: nobody misses the site for more than 5 s.
+# A dead child is started again at once, after its next death so much later, then twice as much, and so on: starting
+# takes most of the 5 s for which nobody may miss it.
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 4.0
 # A child that lived this long had a good start; its next death counts as its first.
@@ -53,6 +54,11 @@ class _Child:
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+
+def _delay_seconds(deaths: int) -> float:
+    """The wait before a child is started again that died so often in a row."""
+    return min(FIRST_DELAY_SECONDS * 2 ** (deaths - 2), LONGEST_DELAY_SECONDS) if deaths > 1 else 0.0
 
 
 class Supervisor:
@@ -119,9 +125,11 @@ class Supervisor:
         if child.process is not None:
             self._bury(child)
             child.deaths = 1 if now - child.started_at > STEADY_SECONDS else child.deaths + 1
-            delay = min(FIRST_DELAY_SECONDS * 2 ** (child.deaths - 1), LONGEST_DELAY_SECONDS)
+            delay = _delay_seconds(child.deaths)
             child.start_due_at = now + delay
-            self._write(child.program.name, f"ended; starts again in {delay:g} s")
+            self._write(
+                child.program.name, f"ended; starts again in {delay:g} s" if delay else "ended; starts again"
+            )
         if now >= child.start_due_at:
             self._start(child)
 

@@ -98,15 +98,20 @@ class Site:
             self._redis.stop()
 
     def _watch_redis(self) -> None:
-        """Start the embedded Redis again when it is gone; whoever started it."""
-        if self._redis is None or time.monotonic() < self._next_watch_at:
+        """Start the embedded Redis again when it is gone; whoever started it.
+
+        One of this process's own is looked at in every tick, since that costs nothing; one that somebody else
+        started has to be asked.
+        """
+        is_ours = self._redis is not None and self._redis.pid is not None
+        if self._redis is None or is_ours or time.monotonic() < self._next_watch_at:
             return
+        self._next_watch_at = time.monotonic() + REDIS_WATCH_SECONDS
         try:
-            if self._redis.ensure_running(wait_seconds=1):
-                self._write("redis", "was gone; runs again")
+            if self._redis.revive():
+                self._write("redis", "was gone; starts again")
         except EmbeddedRedisError as error:
             self._write("redis", str(error))
-        self._next_watch_at = time.monotonic() + REDIS_WATCH_SECONDS
 
     def _programs(self, workers: int) -> list[Program]:
         """Web, one worker for the short queues beside the others, and workers for all queues."""
@@ -138,4 +143,10 @@ class Site:
     def _environment(self) -> dict[str, str]:
         """The machine's own environment; links in mail lead to the port that was found."""
         chosen = {"DJANGO_SETTINGS_MODULE": "config.settings", "SITE_URL": self.address}
-        return {**chosen, **os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(settings.BASE_DIR)}
+        always = {
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(settings.BASE_DIR),
+            # A process that starts again must not compile the project again first: that is a third of its start.
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        return {**chosen, **os.environ, **always}

@@ -12,8 +12,10 @@ import django_stubs_ext
 import environ
 from django.utils.translation import gettext_lazy as _
 
-from config.queues import QUEUES
+from config.queues import QUEUES, WORKER_ROLES
+from config.schedules import SCHEDULES
 from config.unfold import UNFOLD as UNFOLD  # noqa: PLC0414 -- a setting, read from here
+from config.version import VERSION
 
 # ModelAdmin and ModelForm take their model as a type parameter, as the stubs describe.
 django_stubs_ext.monkeypatch()
@@ -69,6 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probes.probes_middleware",
     "django.middleware.security.SecurityMiddleware",
     "config.contentpolicy.ContentPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -107,7 +110,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+            # FULL: what was answered with "accepted" is there after a power loss.
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
             "PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY;"
         ),
     }
@@ -136,6 +140,10 @@ REDIS_URL = env.str("REDIS_URL", default=f"unix://{EMBEDDED_REDIS_SOCKET}")
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.5)
 
 JOBS_QUEUES = QUEUES
+JOBS_SCHEDULES = SCHEDULES
+# Workers say it of themselves, so that a deploy can be watched.
+JOBS_VERSION = VERSION
+JOBS_WORKER_ROLES = WORKER_ROLES
 RQ_QUEUES = {
     queue.name: {
         "URL": REDIS_URL,
@@ -153,11 +161,17 @@ RQ = {
 # jobs.admin.dashboard replace them.
 RQ_SHOW_ADMIN_LINK = False
 # A worker that does not renew its lease for this long is taken for dead, and its job is given to another one.
-JOBS_LEASE_SECONDS = env.float("JOBS_LEASE_SECONDS", default=30)
+JOBS_LEASE_SECONDS = env.float("JOBS_LEASE_SECONDS", default=20)
 # How often each worker looks for jobs that are due, unsent, or lost.
 JOBS_TICK_SECONDS = env.float("JOBS_TICK_SECONDS", default=1)
 # How long a worker that is asked to stop lets its job go on to the next point where it can be handed back.
 JOBS_STOP_SECONDS = env.float("JOBS_STOP_SECONDS", default=25)
+# A cancelled job that reaches no checkpoint in this time is interrupted; after the second one its process is killed.
+JOBS_CANCEL_STOP_SECONDS = env.float("JOBS_CANCEL_STOP_SECONDS", default=3)
+JOBS_CANCEL_KILL_SECONDS = env.float("JOBS_CANCEL_KILL_SECONDS", default=5)
+
+# The most jobs that one bulk action touches.
+JOBS_BULK_CAP = env.int("JOBS_BULK_CAP", default=10_000)
 
 # --- People -----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "organizations.User"
@@ -184,6 +198,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="America/Montreal")
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- Files ------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
@@ -193,7 +208,7 @@ STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = not SITE_URL.startswith("https://")
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "config.storage.DurableFileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 # On the same file system as MEDIA_ROOT, so that storing an upload is a rename and not a copy.
@@ -212,7 +227,7 @@ UPLOAD_MAX_SECONDS = env.int("UPLOAD_MAX_SECONDS", default=3600)
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=30)
 # Where a run keeps its temporary tables while it is checked: about three times the size of its file.
 ENGINE_TEMP_DIR = env.str("ENGINE_TEMP_DIR", default=tempfile.gettempdir())
-ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=200)
+ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=128)
 # The profile that a file is checked against when its sender chose none.
 DEFAULT_PROFILE = "quebec-medical"
 
@@ -237,6 +252,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Whoever has it may read /metrics, as `Authorization: Bearer …`; without one, this machine alone may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Logs -------------------------------------------------------------------------------------------------
 LOGGING: dict[str, Any] = {

@@ -1,8 +1,7 @@
 """The version of the project, as its changelog says."""
 
 import re
-
-from django.conf import settings
+from pathlib import Path
 
 _HEADING = re.compile(r"^## (\d+\.\d+\.\d+)", re.MULTILINE)
 
@@ -10,7 +9,9 @@ _HEADING = re.compile(r"^## (\d+\.\d+\.\d+)", re.MULTILINE)
 def read_version() -> str:
     """The first heading of CHANGELOG.md; `0.0.0` where the file was not shipped."""
     try:
-        found = _HEADING.search((settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8"))
+        found = _HEADING.search(
+            (Path(__file__).resolve().parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+        )
     except FileNotFoundError:
         found = None
     return found[1] if found else "0.0.0"

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone, translation
 from redis import Redis
 
 from config.embedded_redis import EmbeddedRedis
@@ -64,6 +65,14 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "media" / "incoming")
     (tmp_path / "media" / "incoming").mkdir(parents=True)
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """No test inherits the language or the time zone in which another one's last page was written."""
+    with translation.override(django_settings.LANGUAGE_CODE):
+        yield
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)

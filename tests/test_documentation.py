@@ -2,12 +2,17 @@
 
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
+from config.api import api
 from config.version import VERSION
+from jobs import census, metrics
+from jobs.alerts import RULES
+from jobs.models import AlertKind, MinuteStat
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the folder of another checkout's helper files nothing is a document of ours.
@@ -84,3 +89,47 @@ def test_lock_files_name_no_index_and_no_path() -> None:
 def test_the_project_asks_for_the_python_that_it_is_locked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11"
+
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+
+
+@pytest.mark.django_db
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    minute = census.database_now().replace(second=0, microsecond=0)
+    MinuteStat.objects.create(minute=minute, queue="emails", task="t", enqueued=1)
+    shown = re.findall(r"^# TYPE (\w+)", metrics.exposition().decode(), flags=re.MULTILINE)
+    assert set(re.findall(r"^\| .*?(bordereau_\w+)`.*$", OPERATIONS, flags=re.MULTILINE)) <= set(shown)
+    assert [name for name in shown if f"`{name}`" not in OPERATIONS] == []
+
+
+def test_the_table_of_alerts_is_that_of_the_code() -> None:
+    table = OPERATIONS.split("## Alerts")[1].split("## Doctor")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == set(AlertKind.values)
+    for rule in RULES:
+        row = next(line for line in table.splitlines() if line.startswith(f"| `{rule.kind}` |"))
+        said = [cell.strip() for cell in row.split("|")[3:5]]
+        assert said == [_length(rule.raise_after), _length(rule.resolve_after)], rule.kind
+
+
+def _length(time: timedelta) -> str:
+    seconds = int(time.total_seconds())
+    if not seconds:
+        return "at once"
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+
+
+def test_every_start_up_check_is_in_the_table() -> None:
+    sources = [(ROOT / app / "checks.py").read_text() for app in ("config", "jobs")]
+    ids = {found for source in sources for found in re.findall(r'"((?:bordereau|jobs)\.[EW]\d{3})"', source)}
+    assert [name for name in sorted(ids) if f"`{name}`" not in OPERATIONS] == []
+
+
+def test_every_operation_of_the_api_is_in_its_document() -> None:
+    document = (ROOT / "docs" / "api.md").read_text()
+    operations = [
+        f"{method.upper()} {path}"
+        for path, item in api.get_openapi_schema()["paths"].items()
+        for method in item
+    ]
+    assert [it for it in operations if f"`{it}" not in document] == []
