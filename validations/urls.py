@@ -2,21 +2,21 @@
 
 from django.urls import path
 
-from validations import views
+from validations.views import acts, downloads, run, run_list, upload
 
 app_name = "validations"
 urlpatterns = [
-    path("", views.run_list, name="run-list"),
-    path("events/", views.run_list_events, name="run-list-events"),
-    path("progress/", views.run_list_progress, name="run-list-progress"),
-    path("upload/", views.upload, name="upload"),
-    path("templates/<slug:name>.csv", views.profile_template, name="profile-template"),
-    path("runs/<uuid:run_id>/", views.run_detail, name="run-detail"),
-    path("runs/<uuid:run_id>/events/", views.run_events, name="run-events"),
-    path("runs/<uuid:run_id>/progress/", views.run_progress, name="run-progress"),
-    path("runs/<uuid:run_id>/findings.csv", views.run_findings_csv, name="run-findings-csv"),
-    path("runs/<uuid:run_id>/cancel/", views.run_cancel, name="run-cancel"),
-    path("runs/<uuid:run_id>/retry/", views.run_retry, name="run-retry"),
-    path("runs/<uuid:run_id>/again/", views.run_again, name="run-again"),
-    path("runs/<uuid:run_id>/delete/", views.run_delete, name="run-delete"),
+    path("", run_list.run_list, name="run-list"),
+    path("events/", run_list.run_list_events, name="run-list-events"),
+    path("progress/", run_list.run_list_progress, name="run-list-progress"),
+    path("upload/", upload.upload, name="upload"),
+    path("templates/<slug:name>.csv", upload.profile_template, name="profile-template"),
+    path("runs/<uuid:run_id>/", run.run_detail, name="run-detail"),
+    path("runs/<uuid:run_id>/events/", run.run_events, name="run-events"),
+    path("runs/<uuid:run_id>/progress/", run.run_progress, name="run-progress"),
+    path("runs/<uuid:run_id>/findings.csv", downloads.run_findings_csv, name="run-findings-csv"),
+    path("runs/<uuid:run_id>/cancel/", acts.run_cancel, name="run-cancel"),
+    path("runs/<uuid:run_id>/retry/", acts.run_retry, name="run-retry"),
+    path("runs/<uuid:run_id>/again/", acts.run_again, name="run-again"),
+    path("runs/<uuid:run_id>/delete/", acts.run_delete, name="run-delete"),
 ]

@@ -1,0 +1,197 @@
+"""Sending files, and the empty file of a profile."""
+
+import csv
+import io
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from organizations.models import Organization
+from validations import services
+from validations.forms import READING_OPTIONS, ReadingForm, UploadForm
+from validations.intake import ALLOWED_EXTENSIONS, UploadRefusedError, display_name
+from validations.models import ValidationRun
+from validations.querysets import (
+    profiles_for,
+)
+from validations.views.shared import ADD, address_of, as_download, enter, person, wants_json
+
+# A file as Django hands it over; its type parameter says nothing here.
+Upload: TypeAlias = UploadedFile[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a form: which file, what about it, and the field to go to."""
+
+    message: str
+    name: str = ""
+    target: str = "id_files"
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def upload(request: HttpRequest, slug: str) -> HttpResponse:
+    """The upload form; after it the page of the run, or the list where several files were sent."""
+    organization = enter(request, slug, ADD)
+    if request.method != "POST":
+        form = UploadForm(organization, initial=_initial(request))
+        return _upload_page(request, organization, form, [])
+    form = UploadForm(organization, request.POST)
+    files = request.FILES.getlist("files")
+    problems = _form_problems(form, files)
+    if problems:
+        return _refused(request, organization, form, problems, status=422)
+    runs, refusals = _receive(request, organization, form, files)
+    if not runs:
+        gravest = max((refusal for _file, refusal in refusals), key=lambda refusal: refusal.status)
+        response = _refused(request, organization, form, _as_problems(refusals), status=gravest.status)
+        for name, value in gravest.headers.items():
+            response[name] = value
+        return response
+    for problem in _as_problems(refusals):
+        messages.error(request, _("%(name)s: %(message)s") % asdict(problem))
+    return _accepted(request, organization, runs, form.cleaned_data["key"], only_one=len(files) == 1)
+
+
+def _receive(
+    request: HttpRequest, organization: Organization, form: UploadForm, files: Sequence[Upload]
+) -> tuple[list[ValidationRun], list[tuple[Upload, UploadRefusedError]]]:
+    """The runs of the files that came in, and why the others did not."""
+    runs: list[ValidationRun] = []
+    refusals: list[tuple[Upload, UploadRefusedError]] = []
+    for index, file in enumerate(files):
+        digest = getattr(file, "sha256", "")[:16]
+        try:
+            run, _is_new = services.create_run(
+                organization=organization,
+                user=person(request),
+                upload=file,
+                profile=form.chosen_profile,
+                options=form.options,
+                # The content belongs to the key: another file in the same open form is another run.
+                idempotency_key=f"{form.cleaned_data['key']}-{index}-{digest}",
+            )
+        except UploadRefusedError as refusal:
+            refusals.append((file, refusal))
+        else:
+            runs.append(run)
+    return runs, refusals
+
+
+def _accepted(
+    request: HttpRequest,
+    organization: Organization,
+    runs: list[ValidationRun],
+    key: uuid.UUID,
+    *,
+    only_one: bool,
+) -> HttpResponse:
+    if only_one:
+        address = address_of(runs[0])
+    else:
+        address = f"{reverse('validations:run-list', args=[organization.slug])}?sent={key}"
+    if wants_json(request):
+        return JsonResponse({"location": address}, status=201)
+    return redirect(address)
+
+
+def _refused(
+    request: HttpRequest,
+    organization: Organization,
+    form: UploadForm,
+    problems: list[Problem],
+    *,
+    status: int,
+) -> HttpResponse:
+    if wants_json(request):
+        html = render_to_string("components/problems.html", {"problems": problems})
+        return JsonResponse(
+            {"html": html, "problems": [asdict(problem) for problem in problems]}, status=status
+        )
+    response = _upload_page(request, organization, form, problems)
+    response.status_code = status
+    return response
+
+
+def _upload_page(
+    request: HttpRequest, organization: Organization, form: UploadForm, problems: list[Problem]
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "problems": problems,
+        "nav": "upload",
+        # A form that was refused is another submission when it is sent again.
+        "key": uuid.uuid4(),
+        "extensions": ", ".join(extension[1:].upper() for extension in ALLOWED_EXTENSIONS),
+        "limit_bytes": settings.UPLOAD_MAX_BYTES,
+        "limit_files": settings.UPLOAD_MAX_FILES,
+        "accepted": ",".join(ALLOWED_EXTENSIONS),
+        "profiles": [(name, profile.title) for name, profile in form.profiles.items()],
+        "chosen_profile": form["profile"].value() or _default_profile_name(form),
+        "options_open": any(form[name].value() for name in READING_OPTIONS),
+        "keep_files_days": organization.keep_files_days,
+    }
+    return render(request, "validations/upload.html", context)
+
+
+def _form_problems(form: UploadForm, files: Sequence[Upload]) -> list[Problem]:
+    problems = []
+    if not files:
+        problems.append(Problem(_("Select a file.")))
+    if len(files) > settings.UPLOAD_MAX_FILES:
+        problems.append(
+            Problem(UploadRefusedError("too-many-files", count=settings.UPLOAD_MAX_FILES).message)
+        )
+    for name, errors in form.errors.items():
+        if name != "key":
+            problems.extend(
+                Problem(str(error), str(form.fields[name].label), f"id_{name}") for error in errors
+            )
+    if "key" in form.errors:
+        problems.append(Problem(_("The form was incomplete. Choose the files again and send it."), target=""))
+    return problems
+
+
+def _as_problems(refusals: list[tuple[Upload, UploadRefusedError]]) -> list[Problem]:
+    return [Problem(refusal.message, display_name(file.name or "")) for file, refusal in refusals]
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    """What a link may set beforehand: the profile and the reading options."""
+    return {name: request.GET[name] for name in ("profile", *READING_OPTIONS) if request.GET.get(name)}
+
+
+def _default_profile_name(form: ReadingForm) -> str:
+    return (
+        settings.DEFAULT_PROFILE
+        if settings.DEFAULT_PROFILE in form.profiles
+        else next(iter(form.profiles), "")
+    )
+
+
+@login_required
+@require_GET
+def profile_template(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """An empty file with the columns of a profile, as a spreadsheet opens it."""
+    organization = enter(request, slug, ADD)
+    profile = get_object_or_404(profiles_for(organization), name=name)
+    fields = profile.descriptor.get("fields", [])
+    text = io.StringIO()
+    csv.writer(text, delimiter=";", lineterminator="\r\n").writerow(
+        [str(field.get("title") or field["name"]) for field in fields]
+    )
+    response = HttpResponse(text.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
+    return as_download(response, f"{profile.name}.csv")
