@@ -29,7 +29,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _queue_row(queue: hints.QueueView) -> dict[str, Any]:
     cells = [
-        (STATE_LABELS[state], queue.counts[state], url(STATE_PAGES[state], queue.name)) for state in hints.STATES
+        (STATE_LABELS[state], queue.counts[state], url(STATE_PAGES[state], queue.name))
+        for state in hints.STATES
     ]
     return {"queue": queue, "cells": cells, "url": url("queue_details", queue.name)}
 
