@@ -100,7 +100,7 @@ def take() -> Census:
 
 def _groups() -> Iterable[Group]:
     """Queue, status, reason, count and the oldest due time of what is active."""
-    active = Job.objects.filter(status__in=sorted(ACTIVE_STATUSES)).order_by()
+    active = Job.objects.active().order_by()
     if active.values("pk")[: EXACT_UP_TO + 1].count() > EXACT_UP_TO:
         return _capped_groups()
     groups = active.values_list("queue", "status", "hold_reason")

@@ -19,7 +19,6 @@ from jobs import dispatch, lifecycle, statistics
 from jobs.census import database_now
 from jobs.models import (
     ACTIVE_STATUSES,
-    FINAL_STATUSES,
     Alert,
     Batch,
     BatchStatus,
@@ -87,11 +86,9 @@ def _prune_jobs(queue: str, checkpoint: Callable[[], None]) -> int:
 
 def _portions(queue: str, keep_for: timedelta) -> Iterator[Sequence[UUID]]:
     """Ids of the queue's jobs that ended longer ago, the oldest first."""
-    waits = JobDependency.objects.filter(parent=OuterRef("pk"), job__status__in=ACTIVE_STATUSES)
+    waits = JobDependency.objects.filter(parent=OuterRef("pk"), job__status__in=sorted(ACTIVE_STATUSES))
     goes_on = Batch.objects.filter(pk=OuterRef("batch"), status=BatchStatus.RUNNING)
-    old = Job.objects.filter(
-        queue=queue, status__in=sorted(FINAL_STATUSES), finished_at__lte=Now() - keep_for
-    )
+    old = Job.objects.final().filter(queue=queue, finished_at__lte=Now() - keep_for)
     old = old.filter(Q(has_dependents=False) | ~Exists(waits), Q(batch=None) | ~Exists(goes_on))
     after: datetime | None = None
     size = PORTION_ALONE if connection.vendor == "sqlite" else PORTION

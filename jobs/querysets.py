@@ -1,4 +1,4 @@
-"""Reads of jobs, attempts and events; and the one update that gives back the rows it changed."""
+"""Reads of jobs; and the one update that gives back the rows it changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
+from jobs.statuses import ACTIVE_STATUSES, FINAL_STATUSES, JobStatus
+
 if TYPE_CHECKING:
-    from jobs.models import Attempt, Job, JobEvent  # noqa: F401 -- named in the base classes below
+    from jobs.models import Job  # noqa: F401 -- named in the base class below
 
 M = TypeVar("M", bound=models.Model)
 
@@ -53,32 +55,17 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def active(self) -> JobQuerySet:
         """Jobs that have not reached a final state."""
-        return self.exclude(status__in=["succeeded", "failed", "cancelled"])
+        # Named, and not "not final": only so does the database use an index that holds the active ones alone.
+        return self.filter(status__in=sorted(ACTIVE_STATUSES))
 
     def final(self) -> JobQuerySet:
         """Jobs that succeeded, failed or were cancelled."""
-        return self.filter(status__in=["succeeded", "failed", "cancelled"])
+        return self.filter(status__in=sorted(FINAL_STATUSES))
 
     def due(self) -> JobQuerySet:
         """Delayed and retrying jobs whose time has come by the database's clock."""
-        return self.filter(status__in=["retrying", "scheduled"], due_at__lte=Now())
-
-    def unsent(self) -> JobQuerySet:
-        """Ready jobs whose id is not in Redis yet, the most urgent first."""
-        return self.filter(status="queued", sent_at__isnull=True).order_by("-priority", "due_at")
+        return self.filter(status__in=[JobStatus.RETRYING, JobStatus.SCHEDULED], due_at__lte=Now())
 
     def stalled(self) -> JobQuerySet:
         """Running jobs whose lease ran out by the database's clock: their worker is gone."""
-        return self.filter(status="running", lease_until__lt=Now())
-
-
-class AttemptQuerySet(models.QuerySet["Attempt"]):
-    """Attempts by how they ended."""
-
-    def open(self) -> AttemptQuerySet:
-        """Attempts that have not ended."""
-        return self.filter(outcome="running")
-
-
-class JobEventQuerySet(models.QuerySet["JobEvent"]):
-    """The timeline of jobs."""
+        return self.filter(status=JobStatus.RUNNING, lease_until__lt=Now())

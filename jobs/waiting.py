@@ -95,7 +95,7 @@ def _at_its_rate(queue: str, ahead: int) -> WaitReason:
 
 
 def _blocked(job: Job) -> WaitReason:
-    unfinished = JobDependency.objects.filter(job=job.pk, parent__status__in=ACTIVE_STATUSES).count()
+    unfinished = JobDependency.objects.filter(job=job.pk, parent__status__in=sorted(ACTIVE_STATUSES)).count()
     text = ngettext("waits for %(count)d other job", "waits for %(count)d other jobs", unfinished)
     return WaitReason("jobs", text % {"count": unfinished}, ahead=unfinished)
 

@@ -11,7 +11,7 @@ from jobs.tasks import Task
 
 def enqueued(task: Task, **arguments: Any) -> list[Job]:
     """The waiting jobs of the task that have these arguments among theirs, the oldest first."""
-    jobs = Job.objects.filter(task=task.name, status__in=WAITING_STATUSES).order_by("created_at")
+    jobs = Job.objects.filter(task=task.name, status__in=sorted(WAITING_STATUSES)).order_by("created_at")
     return [job for job in jobs if arguments.items() <= job.arguments.items()]
 
 
@@ -21,7 +21,7 @@ def assert_enqueued(task: Task, **arguments: Any) -> Job:
     Raises: AssertionError when there is none, or more than one.
     """
     found = enqueued(task, **arguments)
-    waiting = list(Job.objects.filter(status__in=WAITING_STATUSES).values_list("task", "arguments"))
+    waiting = list(Job.objects.filter(status__in=sorted(WAITING_STATUSES)).values_list("task", "arguments"))
     assert len(found) == 1, f"{len(found)} jobs of {task.name} with {arguments}; waiting are {waiting}"
     return found[0]
 
