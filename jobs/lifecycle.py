@@ -34,7 +34,7 @@ from jobs.models import (
 )
 from jobs.querysets import update_returning
 from jobs.queues import policy_of
-from jobs.signals import JobSignal, job_finished, job_put_back, job_retrying, job_started
+from jobs.signals import JobSignal, job_finished, job_put_back, job_retrying
 from jobs.statements import CLEARED, Step
 from jobs.waking import have_look, wake
 
@@ -147,15 +147,10 @@ class Entry:
     blocked: bool = False
 
 
-def create(job: Job, *, delay: timedelta | None = None, blocked: bool = False) -> Job:
-    """The job, now a row: ready to be sent, scheduled for later, or blocked."""
-    return create_many([Entry(job, delay, blocked)])[0]
-
-
 def create_many(
     entries: Sequence[Entry], *, cause: Cause = Cause.ENQUEUED, by_id: int | None = None
 ) -> list[Job]:
-    """The jobs, now rows.
+    """The jobs, now rows: ready to be sent, scheduled for later, or blocked.
 
     A job that is ready counts as sent from the start: whoever created it sends it after the commit, and a
     dispatcher that does not find it in Redis sends it again. On a gated queue the leader sends it when it may run.
@@ -209,11 +204,8 @@ def claim_many(ids: Sequence[UUID], seat: Seat, queue: str = "") -> list[Job]:
     now is held while it is paused; otherwise it counts as unsent, and the leader sends it when it may start.
     """
     claimed: list[Job] = []
-    with transaction.atomic() if job_started.is_heard_at_all else nullcontext():
-        for name, those in _by_queue(ids, queue).items():
-            claimed += admission.claim(those, name, _start(seat))
-        for job in claimed:
-            job_started.send(job)
+    for name, those in _by_queue(ids, queue).items():
+        claimed += admission.claim(those, name, _start(seat))
     _announce([job.pk for job in claimed])
     if len(claimed) < len(ids):
         _keep_back(set(ids) - {job.pk for job in claimed})
@@ -250,12 +242,6 @@ def _keep_back(ids: Collection[UUID]) -> None:
 def lease() -> timedelta:
     """How long an attempt counts as alive after each sign of life."""
     return timedelta(seconds=settings.JOBS_LEASE_SECONDS)
-
-
-def renew(job_id: UUID, fence: int) -> Job | None:
-    """The running job with a new lease; None when this attempt no longer has it."""
-    held = renew_many([(job_id, fence)])
-    return held[0] if held else None
 
 
 def renew_many(held: Sequence[tuple[UUID, int]]) -> list[Job]:

@@ -17,6 +17,7 @@ from jobs.models import Attempt, Job, JobEvent, JobStatus, OperatorAction
 from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
+from tests.support.jobs import created
 from tests.support.staff import all_permissions, staff, staff_client
 
 LIST = "admin:jobs_job_changelist"
@@ -28,7 +29,7 @@ def make_job(db: None, no_redis: None) -> Callable[..., Job]:
 
     def make(status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job:
         values = {"task": "a.task", "queue": "emails", "timeout_seconds": 9, "max_attempts": 3}
-        job = lifecycle.create(Job(**values | fields))
+        job = created(Job(**values | fields))
         Job.objects.filter(pk=job.pk).update(status=status)
         return Job.objects.get(pk=job.pk)
 

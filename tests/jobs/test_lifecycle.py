@@ -21,6 +21,7 @@ from jobs.models import (
     JobEvent,
     JobStatus,
 )
+from tests.support.jobs import created
 from tests.support.probe import tasks
 
 pytestmark = pytest.mark.django_db
@@ -126,8 +127,8 @@ def test_progress_of_an_attempt_that_lost_its_job_is_refused(seat: Seat) -> None
 
 def test_a_lease_is_renewed_only_for_its_holder(seat: Seat) -> None:
     job = running_job(seat)
-    assert lifecycle.renew(job.pk, job.fence) is not None
-    assert lifecycle.renew(job.pk, job.fence + 1) is None
+    assert lifecycle.renew_many([(job.pk, job.fence)])
+    assert not lifecycle.renew_many([(job.pk, job.fence + 1)])
 
 
 def test_a_job_that_is_handed_back_has_lost_no_attempt(seat: Seat) -> None:
@@ -203,7 +204,7 @@ def test_a_held_job_says_why_until_it_is_released() -> None:
 
 
 def test_a_blocked_job_waits_for_a_worker_from_when_it_is_unblocked(seat: Seat) -> None:
-    job = lifecycle.create(unsaved(), blocked=True)
+    job = created(unsaved(), blocked=True)
     assert lifecycle.claim(job.pk, seat) is None
     before = job.due_at
     (ready,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
@@ -213,7 +214,7 @@ def test_a_blocked_job_waits_for_a_worker_from_when_it_is_unblocked(seat: Seat) 
 
 
 def test_a_blocked_job_with_a_delay_is_scheduled_when_it_is_unblocked() -> None:
-    job = lifecycle.create(unsaved(), delay=timedelta(hours=1), blocked=True)
+    job = created(unsaved(), delay=timedelta(hours=1), blocked=True)
     (later,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
     assert (later.status, later.due_at) == (S.SCHEDULED, job.due_at)
 
@@ -286,7 +287,7 @@ def unsaved() -> Job:
 def test_a_job_of_a_gated_queue_is_left_to_the_leader_when_it_is_unblocked() -> None:
     job = unsaved()
     job.queue = "validations"
-    lifecycle.create(job, blocked=True)
+    created(job, blocked=True)
     (ready,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
     assert (ready.status, ready.sent_at) == (S.QUEUED, None)
 
