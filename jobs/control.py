@@ -6,7 +6,7 @@ with its line in the audit trail, and says in words why it could not. A refused 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -24,6 +24,12 @@ S = JobStatus
 Text = str | Promise
 
 
+class Act(Protocol):
+    """A function of `jobs.services`: whether the job changed."""
+
+    def __call__(self, *, job: Job, by: AbstractBaseUser | None) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """One action on one job."""
@@ -34,7 +40,7 @@ class Control:
     # What happens, before it does.
     explanation: Text
     # Whether the job changed; None for actions that ask for more than a press, and have pages of their own.
-    act: Callable[[Job, AbstractBaseUser | None], bool] | None
+    act: Act | None
     # Why it cannot be done to the job as it is; empty when it can.
     obstacle: Callable[[Job], Text]
     # The statuses in which it may make sense: what a bulk action looks through.
@@ -44,22 +50,6 @@ class Control:
     def may(self, user: Any) -> bool:
         """Whether the person may do it at all."""
         return bool(user.has_perm(self.permission))
-
-
-def _cancel(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.cancel_job(job=job, by=by)
-
-
-def _retry(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.retry_job(job=job, by=by)
-
-
-def _discard(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.discard_job(job=job, by=by)
-
-
-def _run_now(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.run_now(job=job, by=by)
 
 
 def _why_not_cancel(job: Job) -> Text:
@@ -106,7 +96,7 @@ CONTROLS: dict[str, Control] = {
             "jobs.retry_job",
             _("Retry"),
             _("Ended jobs are queued again, with as many attempts as their queue gives. Their history stays."),
-            _retry,
+            services.retry_job,
             _why_not_retry,
             frozenset({S.FAILED, S.CANCELLED}),
         ),
@@ -124,7 +114,7 @@ CONTROLS: dict[str, Control] = {
             "jobs.run_job_now",
             _("Run now"),
             _("Jobs that wait for their time are queued at once."),
-            _run_now,
+            services.run_now,
             _why_not_run_now,
             frozenset({S.SCHEDULED, S.RETRYING}),
         ),
@@ -134,7 +124,7 @@ CONTROLS: dict[str, Control] = {
             _("Cancel"),
             _("Waiting jobs end at once; running ones are asked to stop, and are ended if they do not. "
               "What they did so far is not undone."),
-            _cancel,
+            services.cancel_job,
             _why_not_cancel,
             frozenset(JobStatus) - FINAL_STATUSES,
             is_dangerous=True,
@@ -144,7 +134,7 @@ CONTROLS: dict[str, Control] = {
             "jobs.discard_job",
             _("Discard"),
             _("Failed jobs count as dealt with: they are cancelled, and no longer among the failures."),
-            _discard,
+            services.discard_job,
             _why_not_discard,
             frozenset({S.FAILED}),
             is_dangerous=True,
@@ -196,7 +186,7 @@ def act(by: AbstractBaseUser | None, control: Control, job: Job) -> bool:
     if obstacle := control.obstacle(job):
         raise RefusedError(obstacle)
     try:
-        return control.act(job, by)
+        return control.act(job=job, by=by)
     except IllegalTransitionError:
         # It moved on between the look and the act, or another job has its key by now.
         now = Job.objects.filter(pk=job.pk).first()
