@@ -15,7 +15,6 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils import timezone
 
 from jobs import audit, control, listing, search
 from jobs.context import RunningJob
@@ -66,12 +65,6 @@ def filters_for(
     status = filters.status or (statuses[0] if len(statuses) == 1 else "")
     # One status is answered by an index; a status that the action is not for finds nothing.
     return replace(filters, until=until, status=status, among=() if status in statuses else statuses)
-
-
-def database_time() -> datetime:
-    """The time by the clock that jobs are created by; without any job it does not matter."""
-    row = Job.objects.annotate(at=Now()).values_list("at", flat=True).first()
-    return row or timezone.now()
 
 
 def preview(filters: Filters) -> Preview:

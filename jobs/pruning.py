@@ -16,7 +16,6 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from jobs import dispatch, lifecycle, statistics
-from jobs.census import database_now
 from jobs.models import (
     ACTIVE_STATUSES,
     Alert,
@@ -26,7 +25,7 @@ from jobs.models import (
     JobDependency,
     WorkerProcess,
 )
-from jobs.moments import earliest
+from jobs.moments import database_now, earliest
 from jobs.queues import policy_of
 from jobs.transport import HintJob, HintQueue
 from jobs.turns import Line, queues_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -10,6 +10,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from jobs import census
 from jobs.gate import Load, starts_left
 from jobs.models import (
     ACTIVE_STATUSES,
@@ -18,14 +19,11 @@ from jobs.models import (
     JobDependency,
     JobStatus,
     RateSlot,
-    WorkerProcess,
 )
 from jobs.moments import earliest
 from jobs.pauses import pause_of
 from jobs.queues import QueuePolicy, policy_of
 
-# A worker that has said nothing for so long serves no queue; it speaks every few seconds.
-SILENCE = timedelta(seconds=30)
 # More jobs than this before a job are not counted.
 MOST_AHEAD = 1000
 
@@ -109,8 +107,7 @@ def _paused(reason: str, until: datetime | None) -> str:
 
 def _is_served(queue: str) -> bool:
     """Whether a worker that lives takes jobs of the queue."""
-    living = WorkerProcess.objects.filter(ended_at=None, seen_at__gt=Now() - SILENCE)
-    return any(queue in queues for queues in living.values_list("queues", flat=True))
+    return any(queue in worker.queues for worker in census.living_workers())
 
 
 def _unsent_before(job: Job) -> list[QuerySet[Job]]:

@@ -21,6 +21,7 @@ from jobs.admin.joblist import OFFERED, VIEW_ARGUMENTS
 from jobs.admin.states import state_of
 from jobs.control import Control
 from jobs.models import ActionKind, BulkAction
+from jobs.moments import database_now
 
 _SALT = "jobs.bulk"
 # A preview that is older no longer says what is there.
@@ -65,7 +66,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
     if chosen is None or chosen.act is None:
         return _choose(request, frame, parameters)
     control.require(request, chosen)
-    before = bulk.database_time()
+    before = database_now()
     found = bulk.preview(_filters(request, parameters, chosen, before))
     token = {
         "id": str(uuid.uuid4()),

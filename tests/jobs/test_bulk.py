@@ -14,6 +14,7 @@ from jobs import bulk, control, listing
 from jobs.control import CONTROLS
 from jobs.errors import FencedError, RefusedError
 from jobs.models import ActionKind, BulkAction, Job, JobEvent, JobStatus, OperatorAction
+from jobs.moments import database_now
 from organizations.models import User
 from tests.support.jobs import drain
 from tests.support.probe import tasks
@@ -54,7 +55,7 @@ def start(
         CONTROLS[kind],
         bulk_id=bulk_id or uuid4(),
         parameters=parameters or {},
-        before=before or bulk.database_time(),
+        before=before or database_now(),
         matched=5,
         reason="the mail server is back",
     )
@@ -133,7 +134,7 @@ def test_a_person_who_lost_the_permission_meanwhile_does_nothing(user: User) -> 
 
 def test_jobs_that_came_after_the_preview_are_left_alone(user: User) -> None:
     old = make(1)
-    before = bulk.database_time()
+    before = database_now()
     Job.objects.filter(pk=old[0].pk).update(created_at=before - timedelta(minutes=1))
     new = make(1)
     Job.objects.filter(pk=new[0].pk).update(created_at=before + timedelta(milliseconds=1))
@@ -143,7 +144,7 @@ def test_jobs_that_came_after_the_preview_are_left_alone(user: User) -> None:
 
 def test_no_more_than_the_cap_are_touched_the_newest_first(user: User, settings: Any) -> None:
     settings.JOBS_BULK_CAP = 2
-    now = bulk.database_time()
+    now = database_now()
     jobs = make(4)
     for place, job in enumerate(jobs):
         Job.objects.filter(pk=job.pk).update(created_at=now - timedelta(minutes=10 - place))
@@ -239,7 +240,7 @@ def test_a_preview_counts_what_the_action_is_for() -> None:
     make(3)
     make(2, S.SUCCEEDED)
     filters = bulk.filters_for(
-        {}, CONTROLS[ActionKind.RETRY], before=bulk.database_time() + timedelta(1), may_see_arguments=True
+        {}, CONTROLS[ActionKind.RETRY], before=database_now() + timedelta(1), may_see_arguments=True
     )
     found = bulk.preview(filters)
     assert (found.count, found.is_all, len(found.sample)) == (3, True, 3)
@@ -247,7 +248,7 @@ def test_a_preview_counts_what_the_action_is_for() -> None:
 
 def test_a_preview_of_a_status_that_the_action_is_not_for_finds_nothing() -> None:
     make(2, S.SUCCEEDED)
-    before = bulk.database_time() + timedelta(1)
+    before = database_now() + timedelta(1)
     filters = bulk.filters_for(
         {"status": "succeeded"}, CONTROLS[ActionKind.CANCEL], before=before, may_see_arguments=True
     )
@@ -257,7 +258,7 @@ def test_a_preview_of_a_status_that_the_action_is_not_for_finds_nothing() -> Non
 @pytest.mark.parametrize("q", ["tenant:nobody", 'colour:"red"', "since:soon", "arguments.number=1"])
 def test_a_word_that_is_not_understood_or_not_allowed_does_not_widen_the_action(q: str) -> None:
     make(2)
-    before = bulk.database_time() + timedelta(1)
+    before = database_now() + timedelta(1)
     retry = CONTROLS[ActionKind.RETRY]
     filters = bulk.filters_for({"q": q}, retry, before=before, may_see_arguments=False)
     assert bulk.preview(filters).count == 0
