@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs import audit, bulk, control, search, tenants
+from jobs import audit, bulk, bulkstart, control, search, tenants
 from jobs.admin.joblist import OFFERED, VIEW_ARGUMENTS
 from jobs.admin.states import state_of
 from jobs.control import Control
@@ -95,7 +95,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         found = bulk.preview(_filters(request, token["filters"], chosen, before))
         found = bulk.Preview(token["count"], found.is_all, found.sample)
         return _preview(request, frame, chosen, token["filters"], found, request.POST["preview"], form)
-    row = bulk.start(
+    row = bulkstart.start(
         request,
         chosen,
         bulk_id=uuid.UUID(token["id"]),

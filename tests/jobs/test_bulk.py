@@ -10,11 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from jobs import bulk, control, listing
+from jobs import bulk, bulkstart, control, listing
 from jobs.control import CONTROLS
 from jobs.errors import FencedError, RefusedError
 from jobs.models import ActionKind, BulkAction, Job, JobEvent, JobStatus, OperatorAction
 from jobs.moments import database_now
+from jobs.tasks import act_on_many
 from organizations.models import User
 from tests.support.jobs import drain
 from tests.support.probe import tasks
@@ -50,7 +51,7 @@ def start(
     before: datetime | None = None,
     bulk_id: UUID | None = None,
 ) -> BulkAction:
-    return bulk.start(
+    return bulkstart.start(
         request_of(user),
         CONTROLS[kind],
         bulk_id=bulk_id or uuid4(),
@@ -73,7 +74,7 @@ def run_alone(row: BulkAction) -> BulkAction:
         def progress(self, done: int, total: int) -> None:
             assert done <= total
 
-    bulk.act_on_many(Alone(), bulk_id=str(row.pk))
+    act_on_many(Alone(), bulk_id=str(row.pk))
     return BulkAction.objects.get(pk=row.pk)
 
 
@@ -185,7 +186,7 @@ def test_x01_an_attempt_that_died_goes_on_where_it_stopped(
             raise DeadError
 
     with pytest.raises(DeadError):
-        bulk.act_on_many(Dying(), bulk_id=str(row.pk))
+        act_on_many(Dying(), bulk_id=str(row.pk))
     assert BulkAction.objects.get().done == 2
     Job.objects.filter(pk__in=[job.pk for job in jobs]).update(status=S.FAILED)
     row = run_alone(row)
