@@ -144,7 +144,6 @@ def _row(job: Job, names: dict[int, str]) -> dict[str, Any]:
         "tenant": names.get(job.tenant_id) if job.tenant_id is not None else "",
         "created": time_text(job.created_at),
         "ran": seconds_text(ran),
-        "is_running": job.status == JobStatus.RUNNING,
     }
 
 

@@ -117,7 +117,7 @@ def facts(job: Job, user: Any) -> dict[str, Any]:
         "result": as_json(job.result) if may_see_arguments and job.result is not None else "",
         "attempts": [_attempt(row) for row in attempts],
         "drawing": timeline.drawing(happened, now),
-        "events": timeline.rows(job, happened),
+        "events": timeline.rows(happened),
         "related": _related(job),
         "belongs": _belongs(job, user),
         "acts": _acts(job) if user.has_perm("jobs.view_operatoraction") else [],

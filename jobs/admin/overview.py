@@ -109,7 +109,6 @@ def snapshot(view: View) -> dict[str, Any]:
         "tenants": tenant_shares(),
         "groups": error_rows(period, 5),
         "slow": slow_rows(view, period, 5),
-        "job_list": reverse("admin:jobs_job_changelist"),
     }
 
 

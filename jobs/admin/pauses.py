@@ -88,6 +88,7 @@ class PauseForm(_TimedForm):
         required=False,
         max_length=200,
         help_text=gettext_lazy("Name or number; empty for all organizations."),
+        widget=forms.TextInput(attrs={"list": "tenant-names"}),
     )
     length = forms.ChoiceField(label=gettext_lazy("How long"), required=False, choices=_pause_lengths)
     field_order = ["queue", "tenant", "length", "exact", "reason"]
@@ -137,16 +138,11 @@ class LiftForm(_TimedForm):
 @page
 def overview(request: HttpRequest) -> HttpResponse:
     """What is paused or lifted now, and the forms."""
-    wanted = request.GET.get("queue", "")
-    return _show(
-        request, PauseForm(initial={"queue": wanted, "length": "1h"}),
-        LiftForm(initial={"queue": wanted, "length": "1h"}), wanted,
-    )  # fmt: skip
+    initial = {"queue": request.GET.get("queue", ""), "length": "1h"}
+    return _show(request, PauseForm(initial=initial), LiftForm(initial=initial))
 
 
-def _show(
-    request: HttpRequest, pausing: PauseForm, lifting: LiftForm, wanted: str, status: int = 200
-) -> HttpResponse:
+def _show(request: HttpRequest, pausing: PauseForm, lifting: LiftForm, status: int = 200) -> HttpResponse:
     rows = list(pauses.live_pauses().select_related("by").order_by("queue", "tenant_id"))
     names = tenants.names([row.tenant_id for row in rows])
     response = respond(
@@ -165,7 +161,6 @@ def _show(
         lifts=list(pauses.live_lifts().select_related("by")),
         pausing=pausing,
         lifting=lifting,
-        wanted=wanted,
         tenant_choices=[name for _number, name in tenants.choices(200)],
     )
     response.status_code = status
@@ -186,7 +181,7 @@ def pause(request: HttpRequest) -> HttpResponseBase:
     """Pause what the form says."""
     form = PauseForm(request.POST)
     if not form.is_valid():
-        return _show(request, form, LiftForm(initial={"length": "1h"}), "", status=400)
+        return _show(request, form, LiftForm(initial={"length": "1h"}), status=400)
     queue, tenant_id = form.cleaned_data["queue"], form.cleaned_data["tenant"]
     reason, until = form.cleaned_data["reason"], form.until
     with transaction.atomic():
@@ -218,7 +213,7 @@ def lift(request: HttpRequest) -> HttpResponseBase:
     form = LiftForm(request.POST)
     until = form.until if form.is_valid() else None
     if until is None:
-        return _show(request, PauseForm(initial={"length": "1h"}), form, "", status=400)
+        return _show(request, PauseForm(initial={"length": "1h"}), form, status=400)
     queue, reason = form.cleaned_data["queue"], form.cleaned_data["reason"]
     with transaction.atomic():
         pauses.lift_rate(queue=queue, until=until, reason=reason, by=person(request))
