@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models.functions import Now
 
-from jobs import control, listing, search
+from jobs import control, listing, roles, search
 from jobs.context import RunningJob
 from jobs.control import Control
 from jobs.errors import FencedError, PermanentError, RefusedError
@@ -23,8 +23,6 @@ from jobs.listing import Place
 from jobs.models import BulkAction, Job
 from jobs.search import Filters
 
-PERMISSION = "jobs.bulk_job"
-VIEW_ARGUMENTS = "jobs.view_job_arguments"
 # A transaction holds the rows of this many jobs, for a fraction of a second.
 BATCH = 100
 # Counting for a preview may take this long; what it has not seen by then it says.
@@ -82,7 +80,7 @@ def carry_out(bulk_id: str, job: RunningJob) -> dict[str, Any] | None:
         return None
     by, one = _authorized(row)
     filters = filters_for(
-        row.filters, one, before=row.created_before, may_see_arguments=by.has_perm(VIEW_ARGUMENTS)
+        row.filters, one, before=row.created_before, may_see_arguments=by.has_perm(roles.VIEW_JOB_ARGUMENTS)
     )
     total = min(row.matched, row.cap)
     while row.done + row.skipped < row.cap:
@@ -107,7 +105,7 @@ def _authorized(row: BulkAction) -> tuple[Any, Control]:
     """
     one = control.CONTROLS[row.action]
     by: Any = row.by
-    if by is None or not by.is_active or not by.has_perm(PERMISSION) or not one.may(by):
+    if by is None or not by.is_active or not by.has_perm(roles.BULK_JOB) or not one.may(by):
         raise PermanentError("not-allowed")
     return by, one
 

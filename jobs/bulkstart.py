@@ -8,8 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from jobs import audit, control
-from jobs.bulk import PERMISSION
+from jobs import audit, control, roles
 from jobs.control import Control
 from jobs.models import ActionKind, BulkAction
 from jobs.tasks import act_on_many
@@ -29,7 +28,7 @@ def start(
 
     Raises: PermissionDenied, after the try was written down.
     """
-    if not request.user.has_perm(PERMISSION):
+    if not request.user.has_perm(roles.BULK_JOB):
         audit.refuse(request, ActionKind.BULK, "job")
     control.require(request, one)
     by = audit.person_of(request)

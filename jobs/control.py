@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from jobs import audit, services
+from jobs import audit, roles, services
 from jobs.declarations import declared
 from jobs.errors import IllegalTransitionError, RefusedError
 from jobs.models import FINAL_STATUSES, ActionKind, HoldReason, Job, JobStatus
@@ -93,7 +93,7 @@ CONTROLS: dict[str, Control] = {
     for control in (
         Control(
             ActionKind.RETRY,
-            "jobs.retry_job",
+            roles.RETRY_JOB,
             _("Retry"),
             _("Ended jobs are queued again, with as many attempts as their queue gives. Their history stays."),
             services.retry_job,
@@ -102,7 +102,7 @@ CONTROLS: dict[str, Control] = {
         ),
         Control(
             ActionKind.RETRY_EDITED,
-            "jobs.edit_retry_job",
+            roles.EDIT_RETRY_JOB,
             _("Retry with other arguments"),
             _("A new job of the same task is queued with the arguments that you enter; this one stays as it is."),
             None,
@@ -111,7 +111,7 @@ CONTROLS: dict[str, Control] = {
         ),
         Control(
             ActionKind.RUN_NOW,
-            "jobs.run_job_now",
+            roles.RUN_JOB_NOW,
             _("Run now"),
             _("Jobs that wait for their time are queued at once."),
             services.run_now,
@@ -120,7 +120,7 @@ CONTROLS: dict[str, Control] = {
         ),
         Control(
             ActionKind.CANCEL,
-            "jobs.cancel_job",
+            roles.CANCEL_JOB,
             _("Cancel"),
             _("Waiting jobs end at once; running ones are asked to stop, and are ended if they do not. "
               "What they did so far is not undone."),
@@ -131,7 +131,7 @@ CONTROLS: dict[str, Control] = {
         ),
         Control(
             ActionKind.DISCARD,
-            "jobs.discard_job",
+            roles.DISCARD_JOB,
             _("Discard"),
             _("Failed jobs count as dealt with: they are cancelled, and no longer among the failures."),
             services.discard_job,

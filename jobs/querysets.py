@@ -1,4 +1,4 @@
-"""Reads of jobs; and the one update that gives back the rows it changed."""
+"""Reads of jobs and alerts; and the one update that gives back the rows it changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.models.sql import UpdateQuery
 from jobs.statuses import ACTIVE_STATUSES, FINAL_STATUSES, JobStatus
 
 if TYPE_CHECKING:
-    from jobs.models import Job  # noqa: F401 -- named in the base class below
+    from jobs.models import Alert, Job  # noqa: F401 -- named in the base classes below
 
 M = TypeVar("M", bound=models.Model)
 
@@ -69,3 +69,11 @@ class JobQuerySet(models.QuerySet["Job"]):
     def stalled(self) -> JobQuerySet:
         """Running jobs whose lease ran out by the database's clock: their worker is gone."""
         return self.filter(status=JobStatus.RUNNING, lease_until__lt=Now())
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Alerts by where they stand."""
+
+    def standing(self) -> AlertQuerySet:
+        """Alerts that were raised, and are not resolved yet."""
+        return self.filter(resolved_at=None, raised_at__isnull=False)

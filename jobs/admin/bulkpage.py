@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs import audit, bulk, bulkstart, control, search, tenants
-from jobs.admin.joblist import OFFERED, VIEW_ARGUMENTS
+from jobs import audit, bulk, bulkstart, control, roles, search, tenants
+from jobs.admin.joblist import OFFERED
 from jobs.admin.states import state_of
 from jobs.control import Control
 from jobs.models import ActionKind, BulkAction
@@ -57,7 +57,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
 
     Raises: PermissionDenied, after the try was written down.
     """
-    if not request.user.has_perm(bulk.PERMISSION):
+    if not request.user.has_perm(roles.BULK_JOB):
         audit.refuse(request, ActionKind.BULK, "job")
     if request.method == "POST":
         return _start(request, frame)
@@ -110,7 +110,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
 def _filters(
     request: HttpRequest, parameters: dict[str, str], chosen: Control, before: datetime
 ) -> search.Filters:
-    may_see_arguments = request.user.has_perm(VIEW_ARGUMENTS)
+    may_see_arguments = request.user.has_perm(roles.VIEW_JOB_ARGUMENTS)
     return bulk.filters_for(parameters, chosen, before=before, may_see_arguments=may_see_arguments)
 
 

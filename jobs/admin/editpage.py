@@ -11,8 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from jobs import control
-from jobs.admin.joblist import VIEW_ARGUMENTS
+from jobs import control, roles
 from jobs.declarations import declared
 from jobs.errors import RefusedError
 from jobs.forms import ArgumentsForm
@@ -28,7 +27,7 @@ def show(request: HttpRequest, job_id: uuid.UUID, frame: dict[str, Any]) -> Http
     edited = control.CONTROLS[ActionKind.RETRY_EDITED]
     page = HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.pk]))
     control.require(request, edited, job.pk)
-    if not request.user.has_perm(VIEW_ARGUMENTS):
+    if not request.user.has_perm(roles.VIEW_JOB_ARGUMENTS):
         # The form shows what the job was given.
         raise PermissionDenied
     task = declared(job.task)

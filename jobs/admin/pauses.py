@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs import audit, pauses, tenants
+from jobs import audit, pauses, roles, tenants
 from jobs.admin.base import person
 from jobs.admin.pages import act, back, page, respond
 from jobs.models import ActionKind, Job, JobStatus
@@ -176,7 +176,7 @@ def _held_back(queue: str, tenant_id: int | None) -> str:
     return _("more than %(limit)s") % {"limit": COUNT_LIMIT} if count > COUNT_LIMIT else str(count)
 
 
-@act("jobs.pause_queue", ActionKind.PAUSE, "queue")
+@act(roles.PAUSE_QUEUE, ActionKind.PAUSE, "queue")
 def pause(request: HttpRequest) -> HttpResponseBase:
     """Pause what the form says."""
     form = PauseForm(request.POST)
@@ -191,7 +191,7 @@ def pause(request: HttpRequest) -> HttpResponseBase:
     return back(request, "operations_pauses")
 
 
-@act("jobs.pause_queue", ActionKind.RESUME, "queue")
+@act(roles.PAUSE_QUEUE, ActionKind.RESUME, "queue")
 def resume(request: HttpRequest) -> HttpResponseBase:
     """End a pause."""
     queue, number = request.POST.get("target", "")[:50], request.POST.get("tenant", "")
@@ -207,7 +207,7 @@ def resume(request: HttpRequest) -> HttpResponseBase:
     return back(request, "operations_pauses")
 
 
-@act("jobs.lift_rate_limit", ActionKind.LIFT_RATE, "queue")
+@act(roles.LIFT_RATE_LIMIT, ActionKind.LIFT_RATE, "queue")
 def lift(request: HttpRequest) -> HttpResponseBase:
     """Lift a rate limit for a time."""
     form = LiftForm(request.POST)
@@ -222,7 +222,7 @@ def lift(request: HttpRequest) -> HttpResponseBase:
     return back(request, "operations_pauses")
 
 
-@act("jobs.lift_rate_limit", ActionKind.RESTORE_RATE, "queue")
+@act(roles.LIFT_RATE_LIMIT, ActionKind.RESTORE_RATE, "queue")
 def restore(request: HttpRequest) -> HttpResponseBase:
     """Let a rate limit hold again."""
     queue = request.POST.get("target", "")[:50]
