@@ -28,6 +28,7 @@ __all__ = [
     "forget",
     "forget_clients",
     "hold",
+    "key_of",
     "missing",
     "push",
     "redis_answers",
@@ -124,7 +125,7 @@ def missing(jobs: Sequence[Job]) -> list[Job]:
     names = sorted({job.queue for job in jobs})
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.llen(_key_of(name))
+            pipeline.llen(key_of(name))
         for job in jobs:
             pipeline.exists(HintJob.key_for(str(job.pk)))
         answers = pipeline.execute()
@@ -138,10 +139,11 @@ def missing(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _ids_in(redis: Redis, queue_name: str) -> set[bytes]:
-    return cast(set[bytes], set(redis.lrange(_key_of(queue_name), 0, -1)))
+    return cast(set[bytes], set(redis.lrange(key_of(queue_name), 0, -1)))
 
 
-def _key_of(queue_name: str) -> str:
+def key_of(queue_name: str) -> str:
+    """The key of the list in which the ids of a queue wait."""
     return f"{HintQueue.redis_queue_namespace_prefix}{queue_name}"
 
 
@@ -158,11 +160,11 @@ def forget(jobs: Sequence[Job]) -> None:
     try:
         with fast.redis.pipeline(transaction=False) as pipeline:
             for name in counts:
-                pipeline.llen(_key_of(name))
+                pipeline.llen(key_of(name))
             lengths = dict(zip(counts, pipeline.execute(), strict=True))
             for job in jobs:
                 if counts[job.queue] * lengths[job.queue] <= MOST_COMPARED:
-                    pipeline.lrem(_key_of(job.queue), 0, str(job.pk))
+                    pipeline.lrem(key_of(job.queue), 0, str(job.pk))
                 pipeline.unlink(HintJob.key_for(str(job.pk)))
             pipeline.execute()
     except REDIS_ERRORS as error:

@@ -541,14 +541,6 @@ def announce_for_horse(jobs: Sequence[Job]) -> None:
     _wake({job.queue for job in jobs})
 
 
-def locked(rows: QuerySet[Job], limit: int) -> list[UUID]:
-    """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
-
-    SQLite has no row locks and needs none: a transaction that writes is alone there.
-    """
-    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-
-
 _announced_elsewhere: set[UUID] = set()
 _followers: list[Callable[[Sequence[Job]], None]] = []
 _LOSSES = frozenset({Cause.LEASE_OVER, Cause.PROCESS_DIED})

@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from jobs import dispatch, lifecycle, statistics
+from jobs import dispatch, statistics
 from jobs.models import (
     ACTIVE_STATUSES,
     Alert,
@@ -26,6 +26,7 @@ from jobs.models import (
     WorkerProcess,
 )
 from jobs.moments import database_now, earliest
+from jobs.querysets import locked
 from jobs.queues import policy_of
 from jobs.transport import HintJob, HintQueue
 from jobs.turns import Line, queues_of
@@ -75,7 +76,7 @@ def _prune_jobs(queue: str, checkpoint: Callable[[], None]) -> int:
         began = time.monotonic()
         with transaction.atomic():
             # Asked again under the lock: somebody may have given one of them another chance meanwhile.
-            ended = lifecycle.locked(Job.objects.final().filter(pk__in=ids), PORTION)
+            ended = locked(Job.objects.final().filter(pk__in=ids), PORTION)
             _delete(ended)
         deleted += len(ended)
         checkpoint()

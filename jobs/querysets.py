@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import models
@@ -41,6 +42,14 @@ def compiled_update(rows: models.QuerySet[M], values: dict[str, Any]) -> tuple[s
     query.clear_ordering(force=True)
     sql, params = query.get_compiler(using=rows.db).as_sql()
     return sql, tuple(params)
+
+
+def locked(rows: models.QuerySet[Job], limit: int) -> list[UUID]:
+    """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
+
+    SQLite has no row locks and needs none: a transaction that writes is alone there.
+    """
+    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
 
 
 @cache

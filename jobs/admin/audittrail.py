@@ -69,7 +69,7 @@ class OperatorActionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("organization"))
     def display_tenant(self, line: OperatorAction) -> str:
         """Whose job it was."""
-        return tenants.names([line.tenant_id]).get(line.tenant_id, "–") if line.tenant_id is not None else "–"
+        return tenants.name_of(line.tenant_id) or "–"
 
     @admin.display(description=gettext_lazy("details"))
     def display_details(self, line: OperatorAction) -> str:

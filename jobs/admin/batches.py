@@ -95,7 +95,7 @@ class BatchView:
     @property
     def tenant(self) -> str:
         """The name of the organization that it works for."""
-        return tenants.names([self.row.tenant_id]).get(self.row.tenant_id, "") if self.row.tenant_id else ""
+        return tenants.name_of(self.row.tenant_id)
 
     @property
     def completion(self) -> str:

@@ -168,8 +168,7 @@ def said(parameters: dict[str, str]) -> list[tuple[str, str]]:
     }  # fmt: skip
     shown = dict(parameters)
     if shown.get("tenant_id", "").isdecimal():
-        number = int(shown["tenant_id"])
-        shown["tenant_id"] = tenants.names([number])[number]
+        shown["tenant_id"] = tenants.name_of(int(shown["tenant_id"]))
     return [(labels[name], shown[name]) for name in search.PARAMETERS if shown.get(name)]
 
 

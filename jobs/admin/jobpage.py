@@ -108,7 +108,7 @@ def facts(job: Job, user: Any) -> dict[str, Any]:
         "error": " · ".join(part for part in (job.error_code, job.error_class, job.error_message) if part),
         "life": _life(job, now),
         "times": _times(job),
-        "tenant": tenants.names([job.tenant_id]).get(job.tenant_id, "") if job.tenant_id is not None else "",
+        "tenant": tenants.name_of(job.tenant_id),
         "actions": _actions(job, user),
         "subjects": [(admin_page(row), _name_of(row)) for row in _visible(subjects_of(job), user)],
         "may_see_arguments": may_see_arguments,

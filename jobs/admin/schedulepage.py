@@ -1,7 +1,7 @@
 """The page of one schedule: how it stands, what it will do next, what it did last, its form and its buttons."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs import audit, roles, schedules
+from jobs.admin.acting import new_id
 from jobs.admin.base import admin_page
 from jobs.admin.scheduleform import EXAMPLES, ScheduleForm, TimingForm
 from jobs.admin.scheduleview import ScheduleView, preview_of
@@ -110,7 +111,7 @@ def _press(request: HttpRequest, schedule: Schedule, name: str, reason: str) -> 
     try:
         match name:
             case "run":
-                schedules.run_now(schedule, by=request, reason=reason, job_id=_new_id(request))
+                schedules.run_now(schedule, by=request, reason=reason, job_id=new_id(request))
                 messages.success(request, _("A job of “%(name)s” is on its way.") % {"name": schedule.name})
             case "pause":
                 _tell(
@@ -136,17 +137,6 @@ def _tell(request: HttpRequest, changed: bool, text: str) -> None:  # noqa: FBT0
         messages.success(request, text)
     else:
         messages.warning(request, _("Somebody else was faster: nothing had to change."))
-
-
-def _new_id(request: HttpRequest) -> UUID:
-    """The id that the page chose for the new job, so that pressing twice makes one.
-
-    Raises: BadRequest.
-    """
-    try:
-        return UUID(request.POST.get("new_id", ""))
-    except ValueError:
-        raise BadRequest from None
 
 
 def _forms(
