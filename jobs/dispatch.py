@@ -1,4 +1,4 @@
-"""Ids on their way to Redis: the only code that touches a queue.
+"""Ids on their way to Redis: pushed, looked for, and taken out again.
 
 Callers come after their commit, and the client gives up early (`jobs.failfast`). What could not be sent stays in
 its row, and the leader sends it as soon as Redis answers.

@@ -1,4 +1,4 @@
-"""Every legal change of a job's status, and the only code that writes one (docs/job-lifecycle.md).
+"""Every legal change of a job's status, and the only door to one (docs/job-lifecycle.md).
 
 A change is one conditional update: it names the status it expects, and for a running job the fence it holds.
 Whoever comes late changes no row. Each change leaves an event in the job's timeline, in the same transaction.

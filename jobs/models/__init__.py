@@ -1,4 +1,4 @@
-"""The tables of the platform; `jobs.lifecycle` alone writes a job's status."""
+"""The tables of the platform; a job's status changes through `jobs.lifecycle` alone."""
 
 from jobs.models.composition import (
     Batch,
