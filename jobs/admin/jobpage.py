@@ -30,7 +30,7 @@ from jobs.declarations import declared
 from jobs.live import Snapshot
 from jobs.models import ActionKind, Attempt, Job, JobStatus, OperatorAction
 from jobs.subjects import subjects_of
-from jobs.waiting import why_waits
+from jobs.why_waiting import why_waits
 
 # A page shows the newest of these; a job that was retried by hand a hundred times is still one page.
 ATTEMPTS_SHOWN = 50

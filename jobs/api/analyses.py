@@ -28,7 +28,7 @@ _TALLY = {
 
 
 class Span(CamelSchema):
-    """Which period: so many hours up to now; up to six are read by the minute, up to eight days by the hour, more by the day."""
+    """Which period: hours up to now; up to six are read by the minute, up to 192 by the hour, more by the day."""
 
     hours: float = Field(24, gt=0, le=LONGEST_HOURS)
 

@@ -37,7 +37,7 @@ from jobs.census import QueueCensus
 from jobs.errors import RefusedError
 from jobs.models import ActionKind, Alert, Job, JobStatus, MinuteStat
 from jobs.queues import policy_of
-from jobs.waiting import why_waits
+from jobs.why_waiting import why_waits
 
 router = Router(tags=["queue"], by_alias=True)
 

@@ -27,7 +27,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import current_timestamp, now
 from rq.worker import DequeueStrategy, WorkerStatus
 
-from jobs import lifecycle, processes, runner, tracing, upkeep
+from jobs import dispatcher, lifecycle, processes, runner, tracing
 from jobs.context import StopFlag
 from jobs.failfast import REDIS_ERRORS
 from jobs.lifecycle import Seat
@@ -90,7 +90,7 @@ class Worker(RQWorker):
         self._noticed_at = 0.0
         self._beaten_at = 0.0
         self._dispatcher_pid = 0
-        self._burst_dispatcher: upkeep.Dispatcher | None = None
+        self._burst_dispatcher: dispatcher.Dispatcher | None = None
         super().__init__(queues, name or _new_name(), **options)
         self._presence = Presence(self.name, self.queue_names())
         if options.get("prepare_for_work", True):
@@ -264,7 +264,7 @@ class Worker(RQWorker):
     def _burst_tick(self) -> int:
         """The number of jobs sent by one look of this process itself: a burst has no dispatcher."""
         try:
-            self._burst_dispatcher = self._burst_dispatcher or upkeep.Dispatcher()
+            self._burst_dispatcher = self._burst_dispatcher or dispatcher.Dispatcher()
             return self._burst_dispatcher.tick()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Worker %s: the database did not answer (%s)", self.name, type(error).__name__)
@@ -274,7 +274,7 @@ class Worker(RQWorker):
 
     def _end(self) -> None:
         if self._dispatcher_pid:
-            upkeep.stop(self._dispatcher_pid, self.name)
+            dispatcher.stop(self._dispatcher_pid, self.name)
         self._presence.end()
         for farewell in (self.register_death, self.unsubscribe):
             with suppress(*REDIS_ERRORS):
@@ -419,7 +419,7 @@ class Worker(RQWorker):
             try:
                 os.setpgrp()
                 processes.die_with_parent(parent_pid)
-                upkeep.start(parent_pid, self.name)
+                dispatcher.start(parent_pid, self.name)
             finally:
                 os._exit(1)
         self._dispatcher_pid = pid

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs import census
-from jobs.gate import Load, starts_left
+from jobs.gate import UnderWay, starts_left
 from jobs.models import (
     ACTIVE_STATUSES,
     WAITING_STATUSES,
@@ -71,14 +71,14 @@ def _reasons(job: Job, policy: QueuePolicy) -> Iterator[WaitReason]:
 
 
 def _at_the_gate(job: Job, policy: QueuePolicy) -> Iterator[WaitReason]:
-    load, ahead = Load.of(job.queue), _count(_unsent_before(job))
-    taken = load.running.total() + load.sent.total()
+    under_way, ahead = UnderWay.of(job.queue), _count(_unsent_before(job))
+    taken = under_way.running.total() + under_way.sent.total()
     if policy.concurrency is not None and taken >= policy.concurrency:
         text = _("waits for a free place: %(taken)d of %(places)d taken")
         numbers = {"taken": min(taken, policy.concurrency), "places": policy.concurrency}
         yield WaitReason("place", text % numbers, ahead=ahead)
     starts = starts_left(policy)
-    if starts is not None and starts <= load.sent.total():
+    if starts is not None and starts <= under_way.sent.total():
         yield _at_its_rate(job.queue, ahead)
     yield WaitReason("turn", _("waits for its turn"), ahead=ahead)
 
