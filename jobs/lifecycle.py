@@ -22,6 +22,7 @@ from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_lazy as _
 
 from jobs import admission, live, statements
+from jobs.admission import Seat
 from jobs.errors import FencedError, IllegalTransitionError
 from jobs.fingerprints import fingerprint
 from jobs.models import (
@@ -86,16 +87,6 @@ class Cause(models.TextChoices):
     REDIS_BACK = "redis_back", _("Redis is back")
     PAUSED = "paused", _("Its queue or organization is paused")
     RESUMED = "resumed", _("The pause is over")
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """Who runs an attempt."""
-
-    worker: str
-    host: str
-    # Of the process that claims: a worker's parent, whose work-horse has one of its own.
-    pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +195,9 @@ def claim_many(ids: Sequence[UUID], seat: Seat, queue: str = "") -> list[Job]:
     now is held while it is paused; otherwise it counts as unsent, and the leader sends it when it may start.
     """
     claimed: list[Job] = []
+    step = Step(S.QUEUED, Cause.CLAIMED)
     for name, those in _by_queue(ids, queue).items():
-        claimed += admission.claim(those, name, _start(seat))
+        claimed += admission.claim(those, name, seat, step)
     _announce([job.pk for job in claimed])
     if len(claimed) < len(ids):
         _keep_back(set(ids) - {job.pk for job in claimed})
@@ -223,10 +215,6 @@ def _by_queue(ids: Sequence[UUID], queue: str) -> dict[str, list[UUID]]:
     return found
 
 
-def _start(seat: Seat) -> admission.Start:
-    return admission.Start(seat.worker, seat.host, seat.pid, lease(), Step(S.QUEUED, Cause.CLAIMED))
-
-
 def _keep_back(ids: Collection[UUID]) -> None:
     """Let those of the jobs that are ready and could not start wait where the leader finds them."""
     ready = Job.objects.filter(pk__in=ids, status=S.QUEUED, cancel_requested_at=None)
@@ -239,14 +227,9 @@ def _keep_back(ids: Collection[UUID]) -> None:
         _wake({job.queue for job in full})
 
 
-def lease() -> timedelta:
-    """How long an attempt counts as alive after each sign of life."""
-    return timedelta(seconds=settings.JOBS_LEASE_SECONDS)
-
-
 def renew_many(held: Sequence[tuple[UUID, int]]) -> list[Job]:
     """Those of the running jobs, each with its fence, that have a new lease; the others are no longer theirs."""
-    return update_returning(_all_held(held), lease_until=Now() + lease())
+    return update_returning(_all_held(held), lease_until=Now() + admission.lease())
 
 
 def report_progress(job_id: UUID, fence: int, progress: dict[str, Any]) -> None:

@@ -28,12 +28,10 @@ from rq.utils import current_timestamp, now
 from rq.worker import DequeueStrategy, WorkerStatus
 
 from jobs import dispatcher, lifecycle, processes, runner, tracing
-from jobs.context import StopFlag
+from jobs.admission import Seat
 from jobs.failfast import REDIS_ERRORS
-from jobs.lifecycle import Seat
 from jobs.models import Job
 from jobs.queues import policy_of
-from jobs.runner import Host
 from jobs.transport import FAILURE_TTL_SECONDS, HintJob, HintQueue
 from jobs.waking import LOOK_COMMAND
 from jobs.workers.database import in_database
@@ -191,7 +189,7 @@ class Worker(RQWorker):
         connections.close_all()
         tracing.prepare()
         try:
-            in_database(lambda: lifecycle.claim(UUID(int=0), self._seat()))
+            in_database(lambda: lifecycle.claim(UUID(int=0), Seat.of(self.name)))
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             logger.warning("Worker %s: no database yet (%s)", self.name, type(error).__name__)
@@ -330,7 +328,7 @@ class Worker(RQWorker):
         """Those of the rows that are running here now; none when the database stays away."""
         try:
             rows = runner.patiently(
-                lambda: in_database(lambda: lifecycle.claim_many(ids, self._seat(), queue.name))
+                lambda: in_database(lambda: lifecycle.claim_many(ids, Seat.of(self.name), queue.name))
             )
         except (DatabaseError, InterfaceError) as error:
             # The hints are spent: a dispatcher finds them missing and sends others.
@@ -344,9 +342,6 @@ class Worker(RQWorker):
                 len(ids) - len(rows),
             )
         return rows
-
-    def _seat(self) -> Seat:
-        return Host(self.name, StopFlag()).seat()
 
     # --- What a shift asks of its worker ------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from django_rq.models import Dashboard
 
 from jobs import lifecycle
 from jobs.admin.base import audit
+from jobs.admission import Seat
 from jobs.audit import record
 from jobs.models import ActionKind, Attempt, Batch, BulkAction, Job, OperatorAction, Schedule
 from notifications.models import Delivery, Notification
@@ -38,7 +39,7 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
     )
     job = Job(task=HOSTILE, queue="emails", timeout_seconds=1, max_attempts=1, arguments={"note": HOSTILE})
     created(job)
-    lifecycle.claim(job.pk, lifecycle.Seat(worker=HOSTILE, host="here", pid=1))
+    lifecycle.claim(job.pk, Seat(worker=HOSTILE, host="here", pid=1))
     Attempt.objects.update(traceback=HOSTILE, error_message=HOSTILE, log=[{"message": HOSTILE}])
     ApiKey.issue(organization, member, HOSTILE)
     told = Notification.unscoped.create(organization=organization, user=member, kind="run_finished", key="k")

@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import admission, lifecycle, pauses
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.admission import Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Attempt, HoldReason, Job, JobEvent, JobStatus, RateSlot
 from jobs.queues import QueuePolicy
 from jobs.signals import job_finished

@@ -11,8 +11,9 @@ import pytest
 from django.db import close_old_connections, connection, transaction
 
 from jobs import dependencies, followups, lifecycle, services
+from jobs.admission import Seat
 from jobs.errors import ArgumentsError
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Job, JobDependency, JobEvent, JobStatus
 from jobs.tasks import chain, enqueue_many
 from tests.support.jobs import drain

@@ -9,9 +9,10 @@ from django.db.models.functions import Now
 from rq.utils import as_text
 
 from jobs import dispatch, holding, lifecycle, rescue, runner
+from jobs.admission import Seat
 from jobs.dispatcher import TICKS_BETWEEN_CHECKS, Chore, Dispatcher, check_interval, chores
 from jobs.errors import FencedError
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
 from jobs.workers import settling
 from tests.support.probe import tasks

@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 from rq.utils import as_text
 
 from jobs import dispatch, gate, lifecycle, waking
+from jobs.admission import Seat
 from jobs.gate import UnderWay, room_of
-from jobs.lifecycle import Record, Seat
+from jobs.lifecycle import Record
 from jobs.models import Job, JobStatus, RateLift, RateSlot
 from jobs.pauses import Pauses
 from jobs.queues import QueuePolicy, policy_of

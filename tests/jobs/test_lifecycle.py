@@ -9,8 +9,9 @@ from django.db import DataError, transaction
 from django.db.models import QuerySet
 
 from jobs import lifecycle
+from jobs.admission import Seat
 from jobs.errors import FencedError, IllegalTransitionError
-from jobs.lifecycle import LEGAL, Cause, Entry, Record, Seat
+from jobs.lifecycle import LEGAL, Cause, Entry, Record
 from jobs.models import (
     FINAL_STATUSES,
     WAITING_STATUSES,

@@ -11,8 +11,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from jobs import holding, lifecycle, services, statements
+from jobs.admission import Seat
 from jobs.errors import IllegalTransitionError, RefusedError
-from jobs.lifecycle import Cause, Seat
+from jobs.lifecycle import Cause
 from jobs.models import Attempt, HoldReason, Job, JobEvent, JobStatus
 from jobs.turns import Line, next_ids
 from tests.support.jobs import drain

@@ -10,9 +10,9 @@ import pytest
 from django.db import transaction
 
 from jobs import dispatcher
+from jobs.admission import Seat
 from jobs.declarations import TASKS
 from jobs.errors import ArgumentsError
-from jobs.lifecycle import Seat
 from jobs.models import Job, JobStatus
 from jobs.tasks import task
 from jobs.transport import HintJob
