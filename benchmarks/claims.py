@@ -132,8 +132,9 @@ def _floor(count: int) -> None:
 
 def _claim(ids: Sequence[UUID]) -> "list[Job]":
     from jobs import lifecycle
+    from jobs.admission import Seat
 
-    return lifecycle.claim_many(ids, lifecycle.Seat("bench", "here", os.getpid()), QUEUE)
+    return lifecycle.claim_many(ids, Seat("bench", "here", os.getpid()), QUEUE)
 
 
 def _end(running: "Sequence[Job]") -> None:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from jobs import roles
 from jobs.admin import overview
 from jobs.models import Job, JobStatus
 from validations.models import RunStatus, ValidationRun
@@ -20,11 +21,11 @@ COUNT_LIMIT = 1000
 def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The page's context with the numbers that this person may see."""
     tiles = []
-    if request.user.has_perm("jobs.view_job"):
+    if request.user.has_perm(roles.VIEW_JOB):
         tiles += _job_tiles()
     if request.user.has_perm("validations.view_validationrun"):
         tiles += _run_tiles()
-    health = overview.verdict() if request.user.has_perm("jobs.view_operations") else None
+    health = overview.verdict() if request.user.has_perm(roles.VIEW_OPERATIONS) else None
     return {**context, "tiles": tiles, "health": health}
 
 

@@ -8,6 +8,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from jobs import roles
+
 
 def _may_view(*permissions: str) -> Callable[[HttpRequest], bool]:
     def allowed(request: HttpRequest) -> bool:
@@ -48,7 +50,7 @@ NAVIGATION: list[dict[str, Any]] = [
             "title": _("Operations"),
             "icon": "monitoring",
             "link": reverse_lazy("admin:operations"),
-            "permission": _may_view("jobs.view_operations"),
+            "permission": _may_view(roles.VIEW_OPERATIONS),
         },
         _item(_("Jobs"), "manufacturing", "jobs.job"),
         _item(_("Attempts"), "repeat", "jobs.attempt"),
@@ -61,7 +63,7 @@ NAVIGATION: list[dict[str, Any]] = [
             "title": _("Queues in Redis"),
             "icon": "low_priority",
             "link": reverse_lazy("admin:django_rq_home"),
-            "permission": _may_view("jobs.view_queue_dashboard", "jobs.change_queue_dashboard"),
+            "permission": _may_view(roles.VIEW_QUEUE_DASHBOARD, roles.CHANGE_QUEUE_DASHBOARD),
         },
     ),
     _group(

@@ -10,6 +10,5 @@ urlpatterns = [
     path("o/<slug:slug>/", include("validations.urls")),
     path("notices/", include("notifications.urls")),
     path("api/", api.urls),
-    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -11,6 +11,8 @@ is free again, unless its limit is lifted. Who excludes whom, of two claims at o
 | a start | each locks the row of another one | one writer at a time |
 """
 
+import os
+import socket
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -37,35 +39,44 @@ PLACE_TAKEN = "jobs_job_one_per_slot"
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What a claim writes: who runs the job, and how long that counts without a sign of life."""
+class Seat:
+    """Who runs an attempt."""
 
     worker: str
     host: str
+    # Of the process that claims: a worker's parent, whose work-horse has one of its own.
     pid: int
-    lease: timedelta
-    step: Step
+
+    @classmethod
+    def of(cls, worker: str) -> "Seat":
+        """The seat of this process, under that worker's name."""
+        return cls(worker[:100], socket.gethostname()[:100], os.getpid())
 
 
-def claim(ids: Sequence[UUID], queue: str, start: Start) -> list[Job]:
+def lease() -> timedelta:
+    """How long an attempt counts as alive after each sign of life."""
+    return timedelta(seconds=settings.JOBS_LEASE_SECONDS)
+
+
+def claim(ids: Sequence[UUID], queue: str, seat: Seat, step: Step) -> list[Job]:
     """Those of the jobs of that queue that could start, now running, in the given order."""
     policy = policy_of(queue)
-    claimed = {job.pk: job for job in _claimed(ids, policy, start)}
+    claimed = {job.pk: job for job in _claimed(ids, policy, seat, step)}
     if len(claimed) < len(ids) and policy.rate and provide_starts(policy):
         # The rows of its rate were not there yet.
         left = [job_id for job_id in ids if job_id not in claimed]
-        claimed |= {job.pk: job for job in _claimed(left, policy, start)}
+        claimed |= {job.pk: job for job in _claimed(left, policy, seat, step)}
     return [claimed[job_id] for job_id in dict.fromkeys(ids) if job_id in claimed]
 
 
-def _claimed(ids: Sequence[UUID], policy: QueuePolicy, start: Start) -> list[Job]:
+def _claimed(ids: Sequence[UUID], policy: QueuePolicy, seat: Seat, step: Step) -> list[Job]:
     if not in_one_statement():
-        return _claimed_apart(ids, policy, start)
+        return _claimed_apart(ids, policy, seat, step)
     for _try in range(PLACE_TRIES):
         try:
             # A statement that fails would otherwise take the caller's transaction with it.
             with transaction.atomic() if connection.in_atomic_block and policy.concurrency else nullcontext():
-                return _claimed_at_once(ids, policy, start)
+                return _claimed_at_once(ids, policy, seat, step)
         except IntegrityError as error:
             if PLACE_TAKEN not in str(error):
                 raise
@@ -130,7 +141,7 @@ _WRITTEN = """opened AS (
 )"""
 
 
-def _claimed_at_once(ids: Sequence[UUID], policy: QueuePolicy, start: Start) -> list[Job]:
+def _claimed_at_once(ids: Sequence[UUID], policy: QueuePolicy, seat: Seat, step: Step) -> list[Job]:
     rate = policy.rate_limit
     values = {
         "ids": list(ids),
@@ -138,12 +149,12 @@ def _claimed_at_once(ids: Sequence[UUID], policy: QueuePolicy, start: Start) -> 
         "places": policy.concurrency,
         "starts": rate.count if rate else None,
         "window": rate.window if rate else None,
-        "worker": start.worker,
-        "host": start.host,
-        "pid": start.pid,
-        "lease": start.lease,
-        "from_status": start.step.from_status,
-        "cause": start.step.cause,
+        "worker": seat.worker,
+        "host": seat.host,
+        "pid": seat.pid,
+        "lease": lease(),
+        "from_status": step.from_status,
+        "cause": step.cause,
     }
     return read(_claim_sql(has_places=policy.concurrency is not None, has_rate=rate is not None), values)
 
@@ -175,30 +186,30 @@ def _claim_sql(*, has_places: bool, has_rate: bool) -> str:
 # --- SQLite: a transaction that is alone ----------------------------------------------------------------------
 
 
-def _claimed_apart(ids: Sequence[UUID], policy: QueuePolicy, start: Start) -> list[Job]:
+def _claimed_apart(ids: Sequence[UUID], policy: QueuePolicy, seat: Seat, step: Step) -> list[Job]:
     with transaction.atomic():
         rows = Job.objects.filter(
             pk__in=ids, queue=policy.name, status=JobStatus.QUEUED, cancel_requested_at=None
         )
         rows = rows.exclude(pk__in=covered_by_a_pause(rows).values("pk"))
         if policy.concurrency is None and policy.rate is None:
-            claimed = _started(rows, start)
+            claimed = _started(rows, seat)
         else:
-            claimed = _started_within_limits(ids, rows, policy, start)
-        Attempt.objects.bulk_create(_attempt(job, start) for job in claimed)
-        note(claimed, start.step)
+            claimed = _started_within_limits(ids, rows, policy, seat)
+        Attempt.objects.bulk_create(_attempt(job, seat) for job in claimed)
+        note(claimed, step)
     return claimed
 
 
-def _started(rows: QuerySet[Job], start: Start, **fields: Any) -> list[Job]:
+def _started(rows: QuerySet[Job], seat: Seat, **fields: Any) -> list[Job]:
     return update_returning(
         rows,
         status=JobStatus.RUNNING,
         fence=F("fence") + 1,
         attempt=F("attempt") + 1,
-        worker=start.worker,
+        worker=seat.worker,
         started_at=Now(),
-        lease_until=Now() + start.lease,
+        lease_until=Now() + lease(),
         progress_done=0,
         progress_total=0,
         progress_message="",
@@ -207,7 +218,7 @@ def _started(rows: QuerySet[Job], start: Start, **fields: Any) -> list[Job]:
 
 
 def _started_within_limits(
-    ids: Sequence[UUID], rows: QuerySet[Job], policy: QueuePolicy, start: Start
+    ids: Sequence[UUID], rows: QuerySet[Job], policy: QueuePolicy, seat: Seat
 ) -> list[Job]:
     wanted = set(rows.values_list("pk", flat=True))
     order = [job_id for job_id in ids if job_id in wanted]
@@ -215,7 +226,7 @@ def _started_within_limits(
     starts = _free_starts(policy, len(order))
     claimed = []
     for job_id, place, rate_slot in zip(order, places, starts, strict=False):
-        claimed += _started(Job.objects.filter(pk=job_id), start, slot=place)
+        claimed += _started(Job.objects.filter(pk=job_id), seat, slot=place)
         if rate_slot and (rate := policy.rate_limit):
             RateSlot.objects.filter(pk=rate_slot).update(free_at=Now() + rate.window)
     return claimed
@@ -239,7 +250,7 @@ def _free_starts(policy: QueuePolicy, count: int) -> list[int | None]:
     return found
 
 
-def _attempt(job: Job, start: Start) -> Attempt:
+def _attempt(job: Job, seat: Seat) -> Attempt:
     started_at = job.started_at or job.due_at
     waited = started_at - job.due_at
     return Attempt(
@@ -247,8 +258,8 @@ def _attempt(job: Job, start: Start) -> Attempt:
         number=job.attempt,
         fence=job.fence,
         worker=job.worker,
-        host=start.host,
-        pid=start.pid,
+        host=seat.host,
+        pid=seat.pid,
         started_at=started_at,
         wait_ms=max(0, round(waited.total_seconds() * 1000)),
     )

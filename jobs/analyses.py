@@ -30,8 +30,8 @@ from django.db.models import (
 from django.db.models.fields import IntegerField
 
 from jobs import histograms
-from jobs.census import database_now
 from jobs.models import Attempt, AttemptOutcome, DayStat, HourStat, Job, JobStatus, MinuteStat, Stat
+from jobs.moments import database_now
 from jobs.statistics import DAY, HOUR, MINUTE
 
 # Up to this long a period is read by the minute, then by the hour, then by the day.

@@ -18,7 +18,6 @@ class JobsConfig(AppConfig):
         """All tasks are known, all checks registered, and ends of jobs are followed up."""
         autodiscover_modules("tasks")
         import_module("jobs.followups")
-        import_module("jobs.bulk")
         import_module("jobs.checks")
         admission = import_module("jobs.admission")
         post_migrate.connect(admission.fit_starts_to_table, sender=self, dispatch_uid="jobs.fit_starts")

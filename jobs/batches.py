@@ -119,7 +119,7 @@ def settle(batch_ids: Collection[UUID]) -> int:
 
 def reconcile() -> int:
     """The number of batches whose end nobody had noticed."""
-    active = Job.objects.filter(batch=OuterRef("pk"), status__in=ACTIVE_STATUSES)
+    active = Job.objects.active().filter(batch=OuterRef("pk"))
     over = Batch.objects.filter(status=BatchStatus.RUNNING, sealed_at__isnull=False).exclude(Exists(active))
     return settle(list(over.values_list("pk", flat=True)[:BATCH_SIZE]))
 
@@ -130,7 +130,7 @@ def _settle(batch_id: UUID) -> bool:
         return False
     with transaction.atomic():
         batch = going.select_for_update(no_key=True).first()
-        if batch is None or batch.jobs.filter(status__in=ACTIVE_STATUSES).exists():
+        if batch is None or batch.jobs.active().exists():
             return False
         if batch.completion_task and declared(batch.completion_task) is None:
             # A deployment that knows the task ends the batch.
@@ -169,7 +169,7 @@ def _completion(batch: Batch) -> Job | None:
 
 
 def _active_ids(batch: Batch) -> Iterator[list[UUID]]:
-    ids = list(batch.jobs.filter(status__in=ACTIVE_STATUSES).order_by("pk").values_list("pk", flat=True))
+    ids = list(batch.jobs.active().order_by("pk").values_list("pk", flat=True))
     return (ids[start : start + BATCH_SIZE] for start in range(0, len(ids), BATCH_SIZE))
 
 

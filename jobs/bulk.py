@@ -12,22 +12,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
-from django.http import HttpRequest
-from django.utils import timezone
 
-from jobs import audit, control, listing, search
+from jobs import control, listing, roles, search
 from jobs.context import RunningJob
 from jobs.control import Control
 from jobs.errors import FencedError, PermanentError, RefusedError
 from jobs.listing import Place
-from jobs.models import ActionKind, BulkAction, Job
+from jobs.models import BulkAction, Job
 from jobs.search import Filters
-from jobs.tasks import task
 
-PERMISSION = "jobs.bulk_job"
-VIEW_ARGUMENTS = "jobs.view_job_arguments"
 # A transaction holds the rows of this many jobs, for a fraction of a second.
 BATCH = 100
 # Counting for a preview may take this long; what it has not seen by then it says.
@@ -68,12 +63,6 @@ def filters_for(
     return replace(filters, until=until, status=status, among=() if status in statuses else statuses)
 
 
-def database_time() -> datetime:
-    """The time by the clock that jobs are created by; without any job it does not matter."""
-    row = Job.objects.annotate(at=Now()).values_list("at", flat=True).first()
-    return row or timezone.now()
-
-
 def preview(filters: Filters) -> Preview:
     """How many jobs would be touched, up to the cap, and the newest of them."""
     count, is_all = listing.count(filters, settings.JOBS_BULK_CAP, PREVIEW_SECONDS)
@@ -81,64 +70,17 @@ def preview(filters: Filters) -> Preview:
     return Preview(max(count, len(sample)), is_all, sample)
 
 
-def start(
-    request: HttpRequest,
-    one: Control,
-    *,
-    bulk_id: UUID,
-    parameters: Mapping[str, str],
-    before: datetime,
-    matched: int,
-    reason: str,
-) -> BulkAction:
-    """The bulk action, recorded together with its job and its line of the audit trail; twice asked for, once made.
+def carry_out(bulk_id: str, job: RunningJob) -> dict[str, Any] | None:
+    """What was done, once every job that the filter finds was acted on; None when there is nothing to do any more.
 
-    Raises: PermissionDenied, after the try was written down.
+    Raises: PermanentError when that person may no longer do it; FencedError when another attempt got ahead.
     """
-    if not request.user.has_perm(PERMISSION):
-        audit.refuse(request, ActionKind.BULK, "job")
-    control.require(request, one)
-    by = audit.person_of(request)
-    row = BulkAction(
-        pk=bulk_id,
-        action=one.kind,
-        filters=dict(parameters),
-        matched=matched,
-        cap=settings.JOBS_BULK_CAP,
-        created_before=before,
-        reason=reason[:200],
-        by_id=by.pk if by else None,
-    )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-            row.job = act_on_many.enqueue(bulk_id=str(row.pk))
-            row.save(update_fields=["job"])
-            # Without the search box: it may hold the value of an argument.
-            said = {name: value for name, value in parameters.items() if name != "q"}
-            audit.record(
-                request,
-                ActionKind.BULK,
-                "job",
-                row.pk,
-                count=min(matched, row.cap),
-                reason=reason,
-                details={"action": one.kind, **said},
-            )
-    except IntegrityError:
-        return BulkAction.objects.get(pk=bulk_id, by_id=row.by_id)
-    return row
-
-
-@task(queue="maintenance", timeout_seconds=1800, attempts=5)
-def act_on_many(job: RunningJob, bulk_id: str) -> dict[str, Any] | None:
-    """Do one action to every job that a person's filter found."""
     row = BulkAction.objects.select_related("by").filter(pk=bulk_id).first()
     if row is None or row.finished_at is not None:
         return None
     by, one = _authorized(row)
     filters = filters_for(
-        row.filters, one, before=row.created_before, may_see_arguments=by.has_perm(VIEW_ARGUMENTS)
+        row.filters, one, before=row.created_before, may_see_arguments=by.has_perm(roles.VIEW_JOB_ARGUMENTS)
     )
     total = min(row.matched, row.cap)
     while row.done + row.skipped < row.cap:
@@ -163,7 +105,7 @@ def _authorized(row: BulkAction) -> tuple[Any, Control]:
     """
     one = control.CONTROLS[row.action]
     by: Any = row.by
-    if by is None or not by.is_active or not by.has_perm(PERMISSION) or not one.may(by):
+    if by is None or not by.is_active or not by.has_perm(roles.BULK_JOB) or not one.may(by):
         raise PermanentError("not-allowed")
     return by, one
 

@@ -6,7 +6,7 @@ to a limit.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from jobs import leadership, pauses
 from jobs.models import ACTIVE_STATUSES, HoldReason, Job, JobStatus, Leadership, WorkerProcess
+from jobs.moments import database_now
 
 # A worker says every five seconds or so that it lives; after this long it counts as gone.
 WORKER_SILENT_AFTER = timedelta(seconds=30)
@@ -100,7 +101,7 @@ def take() -> Census:
 
 def _groups() -> Iterable[Group]:
     """Queue, status, reason, count and the oldest due time of what is active."""
-    active = Job.objects.filter(status__in=sorted(ACTIVE_STATUSES)).order_by()
+    active = Job.objects.active().order_by()
     if active.values("pk")[: EXACT_UP_TO + 1].count() > EXACT_UP_TO:
         return _capped_groups()
     groups = active.values_list("queue", "status", "hold_reason")
@@ -161,14 +162,3 @@ def leader() -> Leader | None:
     """The dispatcher that leads now, if one does."""
     row = Leadership.objects.filter(name=leadership.DISPATCHER, until__gt=Now()).exclude(holder="").first()
     return Leader(row.holder, row.since) if row else None
-
-
-def database_now() -> datetime:
-    """The time by the database's clock."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")
-            return datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=UTC)
-        cursor.execute("SELECT clock_timestamp()")
-        at: datetime = cursor.fetchone()[0]
-        return at

@@ -6,7 +6,7 @@ with its line in the audit trail, and says in words why it could not. A refused 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -15,13 +15,19 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from jobs import audit, services
+from jobs import audit, roles, services
 from jobs.declarations import declared
 from jobs.errors import IllegalTransitionError, RefusedError
 from jobs.models import FINAL_STATUSES, ActionKind, HoldReason, Job, JobStatus
 
 S = JobStatus
 Text = str | Promise
+
+
+class Act(Protocol):
+    """A function of `jobs.services`: whether the job changed."""
+
+    def __call__(self, *, job: Job, by: AbstractBaseUser | None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Control:
     # What happens, before it does.
     explanation: Text
     # Whether the job changed; None for actions that ask for more than a press, and have pages of their own.
-    act: Callable[[Job, AbstractBaseUser | None], bool] | None
+    act: Act | None
     # Why it cannot be done to the job as it is; empty when it can.
     obstacle: Callable[[Job], Text]
     # The statuses in which it may make sense: what a bulk action looks through.
@@ -44,22 +50,6 @@ class Control:
     def may(self, user: Any) -> bool:
         """Whether the person may do it at all."""
         return bool(user.has_perm(self.permission))
-
-
-def _cancel(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.cancel_job(job=job, by=by)
-
-
-def _retry(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.retry_job(job=job, by=by)
-
-
-def _discard(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.discard_job(job=job, by=by)
-
-
-def _run_now(job: Job, by: AbstractBaseUser | None) -> bool:
-    return services.run_now(job=job, by=by)
 
 
 def _why_not_cancel(job: Job) -> Text:
@@ -103,16 +93,16 @@ CONTROLS: dict[str, Control] = {
     for control in (
         Control(
             ActionKind.RETRY,
-            "jobs.retry_job",
+            roles.RETRY_JOB,
             _("Retry"),
             _("Ended jobs are queued again, with as many attempts as their queue gives. Their history stays."),
-            _retry,
+            services.retry_job,
             _why_not_retry,
             frozenset({S.FAILED, S.CANCELLED}),
         ),
         Control(
             ActionKind.RETRY_EDITED,
-            "jobs.edit_retry_job",
+            roles.EDIT_RETRY_JOB,
             _("Retry with other arguments"),
             _("A new job of the same task is queued with the arguments that you enter; this one stays as it is."),
             None,
@@ -121,30 +111,30 @@ CONTROLS: dict[str, Control] = {
         ),
         Control(
             ActionKind.RUN_NOW,
-            "jobs.run_job_now",
+            roles.RUN_JOB_NOW,
             _("Run now"),
             _("Jobs that wait for their time are queued at once."),
-            _run_now,
+            services.run_now,
             _why_not_run_now,
             frozenset({S.SCHEDULED, S.RETRYING}),
         ),
         Control(
             ActionKind.CANCEL,
-            "jobs.cancel_job",
+            roles.CANCEL_JOB,
             _("Cancel"),
             _("Waiting jobs end at once; running ones are asked to stop, and are ended if they do not. "
               "What they did so far is not undone."),
-            _cancel,
+            services.cancel_job,
             _why_not_cancel,
             frozenset(JobStatus) - FINAL_STATUSES,
             is_dangerous=True,
         ),
         Control(
             ActionKind.DISCARD,
-            "jobs.discard_job",
+            roles.DISCARD_JOB,
             _("Discard"),
             _("Failed jobs count as dealt with: they are cancelled, and no longer among the failures."),
-            _discard,
+            services.discard_job,
             _why_not_discard,
             frozenset({S.FAILED}),
             is_dangerous=True,
@@ -196,7 +186,7 @@ def act(by: AbstractBaseUser | None, control: Control, job: Job) -> bool:
     if obstacle := control.obstacle(job):
         raise RefusedError(obstacle)
     try:
-        return control.act(job, by)
+        return control.act(job=job, by=by)
     except IllegalTransitionError:
         # It moved on between the look and the act, or another job has its key by now.
         now = Job.objects.filter(pk=job.pk).first()

@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from jobs import lifecycle
 from jobs.errors import ArgumentsError
 from jobs.lifecycle import Cause
-from jobs.models import FINAL_STATUSES, Job, JobDependency, JobStatus, OnParentFailure
+from jobs.models import ACTIVE_STATUSES, FINAL_STATUSES, Job, JobDependency, JobStatus, OnParentFailure
 from jobs.sending import send
 
 logger = logging.getLogger(__name__)
@@ -125,13 +125,13 @@ def _only(rows: QuerySet[Job], condition: Q) -> QuerySet[Job]:
 def _may_go() -> Q:
     """No parent goes on any more."""
     parents = JobDependency.objects.filter(job=OuterRef("pk"))
-    return Q(~Exists(parents.exclude(parent__status__in=FINAL_STATUSES)))
+    return Q(~Exists(parents.filter(parent__status__in=sorted(ACTIVE_STATUSES))))
 
 
 def _must_go() -> Q:
     """A parent failed or was cancelled with whom the job is to be cancelled."""
     parents = JobDependency.objects.filter(job=OuterRef("pk"), on_failure=OnParentFailure.CANCEL)
-    return Q(Exists(parents.filter(parent__status__in=(JobStatus.FAILED, JobStatus.CANCELLED))))
+    return Q(Exists(parents.filter(parent__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])))
 
 
 def _chunks(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:

@@ -1,24 +1,26 @@
-"""Ids on their way to Redis: the only code that touches a queue.
+"""Ids on their way to Redis: pushed, looked for, and taken out again.
 
 Callers come after their commit, and the client gives up early (`jobs.failfast`). What could not be sent stays in
-its row, and the leader sends it as soon as Redis answers.
+its row, and the leader sends it as soon as Redis answers. What Redis lost (after a flush, an eviction, a deletion by
+hand, or a worker that died with a hint in its hand) counts as unsent again; a hint too many does no harm.
 """
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import cast
 
 from django.db import DatabaseError
+from django.db.models.functions import Now
 from redis import Redis
 
 from jobs import lifecycle
 from jobs.failfast import REDIS_ERRORS, client, connection, forget_clients
-from jobs.models import HoldReason, Job
-from jobs.queues import policy_of
+from jobs.models import HoldReason, Job, JobStatus
 from jobs.transport import HintJob, HintQueue, put
-from jobs.waking import wake
+from jobs.turns import Line, queues_of
 
 # Callers of this module need no other one to speak to Redis.
 __all__ = [
@@ -28,10 +30,11 @@ __all__ = [
     "forget",
     "forget_clients",
     "hold",
+    "key_of",
     "missing",
     "push",
     "redis_answers",
-    "send",
+    "unsend_missing",
 ]
 
 logger = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ BEAT_KEY = "jobs:beat"
 LONGEST_SEARCHED = 100_000
 # Ids that Redis may compare to take some out of a queue, about 50 ms: it does nothing else meanwhile, for anybody.
 MOST_COMPARED = 500_000
+# Rows that are looked for in Redis at a time. The ones behind these come to the front in time.
+MOST_LOOKED_FOR = 1000
 # Hints of one pipeline: large enough to be cheap, small enough for the time-out.
 BATCH_SIZE = 500
 
@@ -56,17 +61,6 @@ def hold(jobs: Sequence[Job]) -> None:
     except DatabaseError as error:
         # The rows count as sent; a dispatcher will not find them in Redis, and sends them.
         logger.error("Jobs could not be marked as held: %s", type(error).__name__)  # noqa: TRY400 -- no values
-
-
-def send(jobs: Sequence[Job]) -> bool:
-    """Whether these ready rows, just committed, are on their way to a worker; never raises and never waits long.
-
-    Those of gated queues are left to the leader, which is woken; the others are pushed at once.
-    """
-    gated = {job.queue for job in jobs if policy_of(job.queue).is_gated}
-    ungated = [job for job in jobs if job.queue not in gated]
-    is_pushed = not ungated or push(ungated)
-    return is_pushed and (not gated or wake(*sorted(gated)))
 
 
 def push(jobs: Sequence[Job]) -> bool:
@@ -124,7 +118,7 @@ def missing(jobs: Sequence[Job]) -> list[Job]:
     names = sorted({job.queue for job in jobs})
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.llen(_key_of(name))
+            pipeline.llen(key_of(name))
         for job in jobs:
             pipeline.exists(HintJob.key_for(str(job.pk)))
         answers = pipeline.execute()
@@ -138,10 +132,48 @@ def missing(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _ids_in(redis: Redis, queue_name: str) -> set[bytes]:
-    return cast(set[bytes], set(redis.lrange(_key_of(queue_name), 0, -1)))
+    return cast(set[bytes], set(redis.lrange(key_of(queue_name), 0, -1)))
 
 
-def _key_of(queue_name: str) -> str:
+def unsend_missing(older_than: timedelta) -> int:
+    """The number of rows, sent longer ago than that, of which Redis has no hint any more; they count as unsent now.
+
+    Of each queue the oldest are looked for, and the ones behind them as long as all of these are gone.
+
+    Raises: RedisError when Redis does not answer.
+    """
+    lost = 0
+    for queue in queues_of(Line.SENT):
+        while batch := _oldest_sent(queue, older_than):
+            gone = missing(batch)
+            unsent = _unsend(gone)
+            lost += unsent
+            if not unsent or len(gone) < len(batch):
+                break
+    if lost:
+        logger.warning("Redis lost the hints of %d jobs", lost, extra={"action": "resend"})
+    return lost
+
+
+def _oldest_sent(queue: str, age: timedelta) -> list[Job]:
+    sent = Job.objects.filter(queue=queue, status=JobStatus.QUEUED, sent_at__lte=Now() - age)
+    return list(sent.order_by("sent_at").only("pk", "queue", "sent_at")[:MOST_LOOKED_FOR])
+
+
+def _unsend(jobs: Sequence[Job]) -> int:
+    """The number of rows that are unsent now; one that was claimed or sent again meanwhile stays as it is."""
+    times: list[datetime] = [job.sent_at for job in jobs if job.sent_at]
+    if not times:
+        return 0
+    # A little later than the last of them: SQLite stores a time as a text that may end earlier than Python's.
+    same = Job.objects.filter(
+        pk__in=[job.pk for job in jobs], sent_at__lt=max(times) + timedelta(milliseconds=1)
+    )
+    return lifecycle.unsend(same)
+
+
+def key_of(queue_name: str) -> str:
+    """The key of the list in which the ids of a queue wait."""
     return f"{HintQueue.redis_queue_namespace_prefix}{queue_name}"
 
 
@@ -158,11 +190,11 @@ def forget(jobs: Sequence[Job]) -> None:
     try:
         with fast.redis.pipeline(transaction=False) as pipeline:
             for name in counts:
-                pipeline.llen(_key_of(name))
+                pipeline.llen(key_of(name))
             lengths = dict(zip(counts, pipeline.execute(), strict=True))
             for job in jobs:
                 if counts[job.queue] * lengths[job.queue] <= MOST_COMPARED:
-                    pipeline.lrem(_key_of(job.queue), 0, str(job.pk))
+                    pipeline.lrem(key_of(job.queue), 0, str(job.pk))
                 pipeline.unlink(HintJob.key_for(str(job.pk)))
             pipeline.execute()
     except REDIS_ERRORS as error:

@@ -47,7 +47,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class UnderWay:
     """What a queue has under way."""
 
     running: Counter[Tenant]
@@ -55,16 +55,16 @@ class Load:
     sent: Counter[Tenant]
 
     @classmethod
-    def of(cls, queue: str) -> "Load":
+    def of(cls, queue: str) -> "UnderWay":
         """What the rows say now."""
         jobs = Job.objects.filter(queue=queue).order_by().values_list("status", "tenant_id")
         running = jobs.filter(status=JobStatus.RUNNING).annotate(count=Count("pk"))
         sent = jobs.filter(status=JobStatus.QUEUED, sent_at__isnull=False).annotate(count=Count("pk"))
-        load = cls(Counter(), Counter())
+        under_way = cls(Counter(), Counter())
         # Asked together, each part by an index of its own.
         for status, tenant, count in running.union(sent, all=True):
-            (load.running if status == JobStatus.RUNNING else load.sent)[tenant] = count
-        return load
+            (under_way.running if status == JobStatus.RUNNING else under_way.sent)[tenant] = count
+        return under_way
 
 
 def send(queue: str, pauses: Pauses) -> Sending:
@@ -76,9 +76,9 @@ def send(queue: str, pauses: Pauses) -> Sending:
     if pauses.cover(queue):
         return Sending(0)
     policy = policy_of(queue)
-    load = Load.of(queue) if policy.is_gated else Load(Counter(), Counter())
-    room = room_of(policy, load) if policy.is_gated else LONGEST_SENDING
-    busy, sent = load.running + load.sent, 0
+    under_way = UnderWay.of(queue) if policy.is_gated else UnderWay(Counter(), Counter())
+    room = room_of(policy, under_way) if policy.is_gated else LONGEST_SENDING
+    busy, sent = under_way.running + under_way.sent, 0
     while sent < room:
         chosen = next_ids(
             Line.UNSENT, queue, min(room - sent, BATCH_SIZE), busy=busy, left_out=pauses.tenants_of(queue)
@@ -94,12 +94,12 @@ def send(queue: str, pauses: Pauses) -> Sending:
     return Sending(sent, unfinished=not policy.is_gated)
 
 
-def room_of(policy: QueuePolicy, load: Load) -> int:
+def room_of(policy: QueuePolicy, under_way: UnderWay) -> int:
     """How many more jobs of the gated queue may be in Redis."""
-    sent = load.sent.total()
+    sent = under_way.sent.total()
     bounds = []
     if policy.concurrency is not None:
-        bounds.append(policy.concurrency - load.running.total() - sent)
+        bounds.append(policy.concurrency - under_way.running.total() - sent)
     if (starts := starts_left(policy)) is not None:
         bounds.append(starts - sent)
     return max(0, min(bounds, default=OPEN_WINDOW - sent))

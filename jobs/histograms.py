@@ -5,7 +5,6 @@ at its end are left off. A duration belongs to the first bound that is not below
 """
 
 import operator
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
@@ -20,11 +19,6 @@ BUCKETS_MS: tuple[int, ...] = (
 )  # fmt: skip
 
 Histogram = list[int]
-
-
-def bucket_of(duration_ms: float) -> int:
-    """The place in a histogram of a duration."""
-    return bisect_left(BUCKETS_MS, duration_ms)
 
 
 def from_counts(counts: Mapping[int, int]) -> Histogram:

@@ -11,6 +11,7 @@ from jobs import lifecycle
 from jobs.lifecycle import Cause
 from jobs.models import HoldReason, Job, JobStatus, Pause
 from jobs.pauses import Pauses
+from jobs.querysets import locked
 from jobs.queues import policy_of
 from jobs.turns import Line, next_ids, queues_of
 
@@ -67,7 +68,7 @@ def _release_due(rows: QuerySet[Job], status: JobStatus) -> int:
     # Asked without a lock first: on SQLite an empty look would otherwise keep all writers waiting.
     while moved < LONGEST_MOVING and rows.exists():
         with transaction.atomic():
-            ids = lifecycle.locked(rows, BATCH_SIZE)
+            ids = locked(rows, BATCH_SIZE)
             released = lifecycle.release(Job.objects.filter(pk__in=ids), status, Cause.DUE)
         if not released:
             break
@@ -94,7 +95,7 @@ def _hold(rows: QuerySet[Job], reason: HoldReason, cause: Cause, at_most: int) -
     held = 0
     while held < at_most and rows.exists():
         with transaction.atomic():
-            ids = lifecycle.locked(rows, min(BATCH_SIZE, at_most - held))
+            ids = locked(rows, min(BATCH_SIZE, at_most - held))
             moved = lifecycle.hold(Job.objects.filter(pk__in=ids), reason, cause)
         if not moved:
             break

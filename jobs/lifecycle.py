@@ -1,4 +1,4 @@
-"""Every legal change of a job's status, and the only code that writes one (docs/job-lifecycle.md).
+"""Every legal change of a job's status, and the only door to one (docs/job-lifecycle.md).
 
 A change is one conditional update: it names the status it expects, and for a running job the fence it holds.
 Whoever comes late changes no row. Each change leaves an event in the job's timeline, in the same transaction.
@@ -22,6 +22,7 @@ from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_lazy as _
 
 from jobs import admission, live, statements
+from jobs.admission import Seat
 from jobs.errors import FencedError, IllegalTransitionError
 from jobs.fingerprints import fingerprint
 from jobs.models import (
@@ -34,7 +35,7 @@ from jobs.models import (
 )
 from jobs.querysets import update_returning
 from jobs.queues import policy_of
-from jobs.signals import JobSignal, job_finished, job_put_back, job_retrying, job_started
+from jobs.signals import JobSignal, job_finished, job_put_back, job_retrying
 from jobs.statements import CLEARED, Step
 from jobs.waking import have_look, wake
 
@@ -89,16 +90,6 @@ class Cause(models.TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """Who runs an attempt."""
-
-    worker: str
-    host: str
-    # Of the process that claims: a worker's parent, whose work-horse has one of its own.
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """What is known of an attempt when it ends; holds no value of a file."""
 
@@ -147,15 +138,10 @@ class Entry:
     blocked: bool = False
 
 
-def create(job: Job, *, delay: timedelta | None = None, blocked: bool = False) -> Job:
-    """The job, now a row: ready to be sent, scheduled for later, or blocked."""
-    return create_many([Entry(job, delay, blocked)])[0]
-
-
 def create_many(
     entries: Sequence[Entry], *, cause: Cause = Cause.ENQUEUED, by_id: int | None = None
 ) -> list[Job]:
-    """The jobs, now rows.
+    """The jobs, now rows: ready to be sent, scheduled for later, or blocked.
 
     A job that is ready counts as sent from the start: whoever created it sends it after the commit, and a
     dispatcher that does not find it in Redis sends it again. On a gated queue the leader sends it when it may run.
@@ -209,11 +195,9 @@ def claim_many(ids: Sequence[UUID], seat: Seat, queue: str = "") -> list[Job]:
     now is held while it is paused; otherwise it counts as unsent, and the leader sends it when it may start.
     """
     claimed: list[Job] = []
-    with transaction.atomic() if job_started.is_heard_at_all else nullcontext():
-        for name, those in _by_queue(ids, queue).items():
-            claimed += admission.claim(those, name, _start(seat))
-        for job in claimed:
-            job_started.send(job)
+    step = Step(S.QUEUED, Cause.CLAIMED)
+    for name, those in _by_queue(ids, queue).items():
+        claimed += admission.claim(those, name, seat, step)
     _announce([job.pk for job in claimed])
     if len(claimed) < len(ids):
         _keep_back(set(ids) - {job.pk for job in claimed})
@@ -231,10 +215,6 @@ def _by_queue(ids: Sequence[UUID], queue: str) -> dict[str, list[UUID]]:
     return found
 
 
-def _start(seat: Seat) -> admission.Start:
-    return admission.Start(seat.worker, seat.host, seat.pid, lease(), Step(S.QUEUED, Cause.CLAIMED))
-
-
 def _keep_back(ids: Collection[UUID]) -> None:
     """Let those of the jobs that are ready and could not start wait where the leader finds them."""
     ready = Job.objects.filter(pk__in=ids, status=S.QUEUED, cancel_requested_at=None)
@@ -247,20 +227,9 @@ def _keep_back(ids: Collection[UUID]) -> None:
         _wake({job.queue for job in full})
 
 
-def lease() -> timedelta:
-    """How long an attempt counts as alive after each sign of life."""
-    return timedelta(seconds=settings.JOBS_LEASE_SECONDS)
-
-
-def renew(job_id: UUID, fence: int) -> Job | None:
-    """The running job with a new lease; None when this attempt no longer has it."""
-    held = renew_many([(job_id, fence)])
-    return held[0] if held else None
-
-
 def renew_many(held: Sequence[tuple[UUID, int]]) -> list[Job]:
     """Those of the running jobs, each with its fence, that have a new lease; the others are no longer theirs."""
-    return update_returning(_all_held(held), lease_until=Now() + lease())
+    return update_returning(_all_held(held), lease_until=Now() + admission.lease())
 
 
 def report_progress(job_id: UUID, fence: int, progress: dict[str, Any]) -> None:
@@ -553,14 +522,6 @@ def announce_for_horse(jobs: Sequence[Job]) -> None:
     """Say of these jobs, which a work-horse has settled, what it left to its parent."""
     live.publish(*(f"job:{job.pk}" for job in jobs))
     _wake({job.queue for job in jobs})
-
-
-def locked(rows: QuerySet[Job], limit: int) -> list[UUID]:
-    """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
-
-    SQLite has no row locks and needs none: a transaction that writes is alone there.
-    """
-    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
 
 
 _announced_elsewhere: set[UUID] = set()

@@ -117,7 +117,7 @@ def _by_queue(now: Census, name: str, text: str, value: Callable[[QueueCensus], 
 
 def _of_alerts() -> Metric:
     family = GaugeMetricFamily("bordereau_alerts", "Alerts that stand", labels=["kind"])
-    standing = Alert.objects.filter(resolved_at=None, raised_at__isnull=False).order_by()
+    standing = Alert.objects.standing().order_by()
     for kind, count in standing.values_list("kind").annotate(count=Count("pk")):
         family.add_metric([kind], count)
     return family

@@ -1,4 +1,4 @@
-"""Comparing moments of rows with moments of addresses, on a database that keeps them as texts.
+"""The moment it is for the database, and comparing moments where the database keeps them as texts.
 
 SQLite's clock writes milliseconds, Python writes microseconds or none, and both are compared letter by letter: one
 moment has two spellings there, of which the shorter counts as earlier.
@@ -9,6 +9,17 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import TextField, Value
+
+
+def database_now() -> datetime:
+    """The time by the database's clock."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")
+            return datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=UTC)
+        cursor.execute("SELECT clock_timestamp()")
+        at: datetime = cursor.fetchone()[0]
+        return at
 
 
 def spellings(moment: datetime) -> tuple[Any, Any]:

@@ -15,11 +15,9 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from jobs import dispatch, lifecycle, statistics
-from jobs.census import database_now
+from jobs import dispatch, statistics
 from jobs.models import (
     ACTIVE_STATUSES,
-    FINAL_STATUSES,
     Alert,
     Batch,
     BatchStatus,
@@ -27,7 +25,8 @@ from jobs.models import (
     JobDependency,
     WorkerProcess,
 )
-from jobs.moments import earliest
+from jobs.moments import database_now, earliest
+from jobs.querysets import locked
 from jobs.queues import policy_of
 from jobs.transport import HintJob, HintQueue
 from jobs.turns import Line, queues_of
@@ -77,7 +76,7 @@ def _prune_jobs(queue: str, checkpoint: Callable[[], None]) -> int:
         began = time.monotonic()
         with transaction.atomic():
             # Asked again under the lock: somebody may have given one of them another chance meanwhile.
-            ended = lifecycle.locked(Job.objects.final().filter(pk__in=ids), PORTION)
+            ended = locked(Job.objects.final().filter(pk__in=ids), PORTION)
             _delete(ended)
         deleted += len(ended)
         checkpoint()
@@ -87,11 +86,9 @@ def _prune_jobs(queue: str, checkpoint: Callable[[], None]) -> int:
 
 def _portions(queue: str, keep_for: timedelta) -> Iterator[Sequence[UUID]]:
     """Ids of the queue's jobs that ended longer ago, the oldest first."""
-    waits = JobDependency.objects.filter(parent=OuterRef("pk"), job__status__in=ACTIVE_STATUSES)
+    waits = JobDependency.objects.filter(parent=OuterRef("pk"), job__status__in=sorted(ACTIVE_STATUSES))
     goes_on = Batch.objects.filter(pk=OuterRef("batch"), status=BatchStatus.RUNNING)
-    old = Job.objects.filter(
-        queue=queue, status__in=sorted(FINAL_STATUSES), finished_at__lte=Now() - keep_for
-    )
+    old = Job.objects.final().filter(queue=queue, finished_at__lte=Now() - keep_for)
     old = old.filter(Q(has_dependents=False) | ~Exists(waits), Q(batch=None) | ~Exists(goes_on))
     after: datetime | None = None
     size = PORTION_ALONE if connection.vendor == "sqlite" else PORTION

@@ -1,17 +1,20 @@
-"""Reads of jobs, attempts and events; and the one update that gives back the rows it changed."""
+"""Reads of jobs and alerts; and the one update that gives back the rows it changed."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
+from jobs.statuses import ACTIVE_STATUSES, FINAL_STATUSES, JobStatus
+
 if TYPE_CHECKING:
-    from jobs.models import Attempt, Job, JobEvent  # noqa: F401 -- named in the base classes below
+    from jobs.models import Alert, Job  # noqa: F401 -- named in the base classes below
 
 M = TypeVar("M", bound=models.Model)
 
@@ -41,6 +44,14 @@ def compiled_update(rows: models.QuerySet[M], values: dict[str, Any]) -> tuple[s
     return sql, tuple(params)
 
 
+def locked(rows: models.QuerySet[Job], limit: int) -> list[UUID]:
+    """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
+
+    SQLite has no row locks and needs none: a transaction that writes is alone there.
+    """
+    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+
+
 @cache
 def columns_of(model: type[models.Model], table: str = "") -> str:
     """All columns of a model's table as a list for SQL, of that alias if one is given."""
@@ -53,32 +64,25 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def active(self) -> JobQuerySet:
         """Jobs that have not reached a final state."""
-        return self.exclude(status__in=["succeeded", "failed", "cancelled"])
+        # Named, and not "not final": only so does the database use an index that holds the active ones alone.
+        return self.filter(status__in=sorted(ACTIVE_STATUSES))
 
     def final(self) -> JobQuerySet:
         """Jobs that succeeded, failed or were cancelled."""
-        return self.filter(status__in=["succeeded", "failed", "cancelled"])
+        return self.filter(status__in=sorted(FINAL_STATUSES))
 
     def due(self) -> JobQuerySet:
         """Delayed and retrying jobs whose time has come by the database's clock."""
-        return self.filter(status__in=["retrying", "scheduled"], due_at__lte=Now())
-
-    def unsent(self) -> JobQuerySet:
-        """Ready jobs whose id is not in Redis yet, the most urgent first."""
-        return self.filter(status="queued", sent_at__isnull=True).order_by("-priority", "due_at")
+        return self.filter(status__in=[JobStatus.RETRYING, JobStatus.SCHEDULED], due_at__lte=Now())
 
     def stalled(self) -> JobQuerySet:
         """Running jobs whose lease ran out by the database's clock: their worker is gone."""
-        return self.filter(status="running", lease_until__lt=Now())
+        return self.filter(status=JobStatus.RUNNING, lease_until__lt=Now())
 
 
-class AttemptQuerySet(models.QuerySet["Attempt"]):
-    """Attempts by how they ended."""
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Alerts by where they stand."""
 
-    def open(self) -> AttemptQuerySet:
-        """Attempts that have not ended."""
-        return self.filter(outcome="running")
-
-
-class JobEventQuerySet(models.QuerySet["JobEvent"]):
-    """The timeline of jobs."""
+    def standing(self) -> AlertQuerySet:
+        """Alerts that were raised, and are not resolved yet."""
+        return self.filter(resolved_at=None, raised_at__isnull=False)

@@ -5,9 +5,7 @@ No error of a task leaves this module with its message: RQ would write it to Red
 
 import json
 import logging
-import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -26,6 +24,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from jobs import lifecycle, tracing
+from jobs.admission import Seat
 from jobs.context import RunningJob, StopFlag
 from jobs.declarations import Declaration, declared
 from jobs.errors import (
@@ -38,7 +37,7 @@ from jobs.errors import (
     PostponeError,
     TimeLimitError,
 )
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Job, JobStatus
 from jobs.retries import Backoff, delay_after
 
@@ -63,10 +62,6 @@ class Host:
 
     worker: str
     stop: StopFlag
-
-    def seat(self) -> Seat:
-        """Who runs the next attempt."""
-        return Seat(worker=self.worker[:100], host=socket.gethostname()[:100], pid=os.getpid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +125,7 @@ def run_job(job_id: str, version: int) -> None:
 
 def run(job_id: UUID) -> Outcome | None:
     """How an attempt of the job ended; None when there was nothing to claim."""
-    row = claim(job_id, _host.seat())
+    row = claim(job_id, Seat.of(_host.worker))
     if row is None:
         return None
     running = RunningJob(row, _host.stop)

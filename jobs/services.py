@@ -12,7 +12,7 @@ from jobs.declarations import declared
 from jobs.enqueueing import Options, Plan
 from jobs.errors import IllegalTransitionError
 from jobs.lifecycle import Cause
-from jobs.models import WAITING_STATUSES, Job, JobStatus
+from jobs.models import Job, JobStatus
 from jobs.queues import policy_of
 from jobs.signals import job_restarted
 
@@ -84,10 +84,8 @@ def run_now(*, job: Job, by: AbstractBaseUser | None) -> bool:
     Raises: IllegalTransitionError for a job that does not wait for its time.
     """
     status = JobStatus(Job.objects.values_list("status", flat=True).get(pk=job.pk))
-    if status not in WAITING_STATUSES - {JobStatus.BLOCKED}:
-        raise IllegalTransitionError(f"a {status} job cannot be started early")
-    if status == JobStatus.QUEUED:
-        return False
+    if status not in (JobStatus.SCHEDULED, JobStatus.RETRYING):
+        raise IllegalTransitionError(f"a {status} job does not wait for its time")
     return bool(lifecycle.release(Job.objects.filter(pk=job.pk), status, Cause.RUN_NOW, by_id=_id_of(by)))
 
 

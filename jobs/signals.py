@@ -59,11 +59,6 @@ class JobSignal:
             if receiver in receivers:
                 receivers.remove(receiver)
 
-    @property
-    def is_heard_at_all(self) -> bool:
-        """Whether anybody listens to the jobs of any task."""
-        return any(self._receivers.values())
-
     def is_heard(self, task: str) -> bool:
         """Whether anybody listens to the jobs of that task."""
         return bool(self._receivers_of(task))
@@ -90,8 +85,6 @@ def _guarded(receiver: Callable[..., Any], *values: Any, **named: Any) -> Any:
         return error
 
 
-# An attempt was claimed and begins.
-job_started = JobSignal()
 # An attempt failed or was lost; another one follows.
 job_retrying = JobSignal()
 # An attempt ended without having failed, and another one follows: its worker was asked to stop, or the task asked for a

@@ -19,8 +19,8 @@ from django.db.models.functions import TruncHour, TruncMinute
 from django.db.models.functions.datetime import TruncBase
 
 from jobs import histograms, live
-from jobs.census import database_now
 from jobs.models import Attempt, AttemptOutcome, DayStat, HourStat, Job, JobStatus, MinuteStat, Stat
+from jobs.moments import database_now
 from jobs.pauses import TOPIC
 
 MINUTE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from django.apps import apps
 
-from jobs import enqueueing, pruning
+from jobs import bulk, enqueueing, pruning
 from jobs.context import RunningJob
 from jobs.declarations import TASKS, Declaration, WithoutRedis
 from jobs.enqueueing import Options, Plan
@@ -159,3 +159,9 @@ def _register(declaration: Declaration) -> None:
 def prune(job: RunningJob) -> dict[str, Any]:
     """Delete jobs, statistics and alerts that are older than they are kept."""
     return {"deleted": pruning.prune(job.checkpoint)}
+
+
+@task(queue="maintenance", timeout_seconds=1800, attempts=5)
+def act_on_many(job: RunningJob, bulk_id: str) -> dict[str, Any] | None:
+    """Do one action to every job that a person's filter found."""
+    return bulk.carry_out(bulk_id, job)

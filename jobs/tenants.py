@@ -49,6 +49,11 @@ def names(ids: Collection[int | None]) -> dict[int, str]:
     return {number: known.get(number) or str(number) for number in wanted}
 
 
+def name_of(number: int | None) -> str:
+    """The name of one tenant, or its number; empty for a job of none."""
+    return "" if number is None else names([number])[number]
+
+
 def find(text: str) -> list[int]:
     """The tenants that a person may mean by this text: by number, or by a part of the name."""
     return list(dict.fromkeys([*_Numbers().find(text), *_directory.find(text)]))

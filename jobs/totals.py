@@ -11,8 +11,9 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Max, Min
 
-from jobs import census, histograms
+from jobs import histograms
 from jobs.models import MinuteStat, Stat, TaskTotal
+from jobs.moments import database_now
 
 COUNTS = (
     "enqueued",
@@ -67,7 +68,7 @@ def fold() -> int:
             return 0
         through = max((row.through for row in rows), default=reach["first"] - MINUTE)
         # Minutes that were missed are filled in from the oldest on: what lies behind the newest is done.
-        until = min(census.database_now(), reach["newest"] + MINUTE) - SETTLED_AFTER
+        until = min(database_now(), reach["newest"] + MINUTE) - SETTLED_AFTER
         until = min(until, through + STEP).replace(second=0, microsecond=0)
         if until <= through:
             return 0

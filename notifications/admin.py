@@ -1,6 +1,7 @@
 """What was told to whom, and how each telling went: to read."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -8,7 +9,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
-from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, link_to, time_text, uuid_of
+from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, link_to, time_text
 from notifications.models import Delivery, DeliveryAttempt, DeliveryStatus, Notification
 
 STATUS_KINDS: dict[str, str] = {
@@ -64,7 +65,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_select_related = ("user", "organization")
     list_defer = ("parameters",)
-    search_exact = {"id": uuid_of, "user__email": str.lower}
+    search_exact = {"id": UUID, "user__email": str.lower}
     search_help_text = gettext_lazy("Id of a notification, or address of a person")
     inlines = (DeliveryInline,)
     fields = (
@@ -125,7 +126,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_select_related = ("notification__user",)
     list_defer = ("notification__parameters",)
-    search_exact = {"id": uuid_of, "notification_id": uuid_of, "notification__user__email": str.lower}
+    search_exact = {"id": UUID, "notification_id": UUID, "notification__user__email": str.lower}
     search_help_text = gettext_lazy("Id of a delivery or of a notification, or address of a person")
     inlines = (DeliveryAttemptInline,)
     fields = (

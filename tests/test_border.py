@@ -49,7 +49,6 @@ KNOWN: dict[str, tuple[str, str]] = {
     "organizations:sign-out": (OPEN, "post"),
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
-    "set_language": (OPEN, "post"),
     "validations:run-list": (ORGANIZATION, "get"),
     "validations:run-list-events": (ORGANIZATION, "get"),
     "validations:run-list-progress": (ORGANIZATION, "get"),

@@ -10,9 +10,10 @@ from django.core.management import get_commands
 
 from config.api import api
 from config.version import VERSION
-from jobs import census, metrics
+from jobs import metrics
 from jobs.alerts import RULES
 from jobs.models import AlertKind, MinuteStat
+from jobs.moments import database_now
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the folder of another checkout's helper files nothing is a document of ours.
@@ -96,7 +97,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 @pytest.mark.django_db
 def test_the_table_of_metrics_is_that_of_the_code() -> None:
-    minute = census.database_now().replace(second=0, microsecond=0)
+    minute = database_now().replace(second=0, microsecond=0)
     MinuteStat.objects.create(minute=minute, queue="emails", task="t", enqueued=1)
     shown = re.findall(r"^# TYPE (\w+)", metrics.exposition().decode(), flags=re.MULTILINE)
     assert set(re.findall(r"^\| .*?(bordereau_\w+)`.*$", OPERATIONS, flags=re.MULTILINE)) <= set(shown)

@@ -49,7 +49,9 @@ def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, in
 def _end_forsaken_runs(before: datetime) -> int:
     """Fail runs whose job has ended or is gone without telling them: everybody sees an end."""
     active = ValidationRun.unscoped.exclude(status__in=ENDED).filter(created_at__lt=before)
-    forsaken = active.filter(Q(job=None) | Q(job__status__in=FINAL_STATUSES, job__finished_at__lt=before))
+    forsaken = active.filter(
+        Q(job=None) | Q(job__status__in=sorted(FINAL_STATUSES), job__finished_at__lt=before)
+    )
     count = forsaken.update(
         status=RunStatus.FAILED, phase="", finished_at=timezone.now(), error_code="interrupted"
     )

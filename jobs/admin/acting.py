@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -67,3 +69,14 @@ def tell(request: HttpRequest, done: Done) -> None:
             number,
         )
         messages.warning(request, text % {"count": number, "reason": reason})
+
+
+def new_id(request: HttpRequest) -> UUID:
+    """The id that the page chose for the new job, so that pressing twice makes one.
+
+    Raises: BadRequest.
+    """
+    try:
+        return UUID(request.POST.get("new_id", ""))
+    except ValueError:
+        raise BadRequest from None

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from jobs import alerts as alerting
-from jobs import audit, census, live, pauses
+from jobs import audit, census, live, pauses, roles
 from jobs.admin import overview
 from jobs.admin.base import person
 from jobs.admin.pages import act, back, page, respond
@@ -33,7 +33,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     )
 
 
-@act("jobs.acknowledge_alert", ActionKind.ACKNOWLEDGE, "alert")
+@act(roles.ACKNOWLEDGE_ALERT, ActionKind.ACKNOWLEDGE, "alert")
 def acknowledge(request: HttpRequest) -> HttpResponseBase:
     """Take an alert in hand: nobody is reminded of it any more.
 

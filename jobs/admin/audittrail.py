@@ -4,11 +4,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, JsonResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.http import HttpRequest
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -71,7 +69,7 @@ class OperatorActionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("organization"))
     def display_tenant(self, line: OperatorAction) -> str:
         """Whose job it was."""
-        return tenants.names([line.tenant_id]).get(line.tenant_id, "–") if line.tenant_id is not None else "–"
+        return tenants.name_of(line.tenant_id) or "–"
 
     @admin.display(description=gettext_lazy("details"))
     def display_details(self, line: OperatorAction) -> str:
@@ -89,11 +87,6 @@ class BulkActionAdmin(ReadOnlyAdmin):
     list_select_related = ("by",)
     list_filter = (("action", ChoicesDropdownFilter),)
 
-    def get_urls(self) -> list[URLPattern]:
-        """The page's own state beside Django's addresses."""
-        view = self.admin_site.admin_view(self.state_view)
-        return [path("<uuid:bulk_id>/state/", view, name="jobs_bulkaction_state"), *super().get_urls()]
-
     def change_view(
         self,
         request: HttpRequest,
@@ -110,19 +103,14 @@ class BulkActionAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Action on many jobs"),
-            "state_url": reverse("admin:jobs_bulkaction_state", args=[row.pk]),
-            **_facts(row),
+            "row": row,
+            "is_over": row.finished_at is not None or row.job is None or row.job.is_final,
+            "said": bulkpage.said(row.filters),
+            "progress": bulkpage.progress_of(row),
+            "started": time_text(row.created_at),
+            "finished": time_text(row.finished_at) if row.finished_at else "",
         }
         return render(request, "admin/jobs/bulkaction/page.html", context)
-
-    def state_view(self, request: HttpRequest, bulk_id: Any) -> HttpResponseBase:
-        """What the page shows now."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        row = get_object_or_404(BulkAction.objects.select_related("by", "job"), pk=bulk_id)
-        html = render_to_string("admin/jobs/bulkaction/_page.html", _facts(row))
-        is_over = row.finished_at is not None or row.job is None or row.job.is_final
-        return JsonResponse({"html": html, "done": is_over})
 
     @admin.display(description=gettext_lazy("created at"), ordering="created_at")
     def display_at(self, row: BulkAction) -> str:
@@ -133,13 +121,3 @@ class BulkActionAdmin(ReadOnlyAdmin):
     def display_action(self, row: BulkAction) -> str:
         """What is done to each job."""
         return row.get_action_display()
-
-
-def _facts(row: BulkAction) -> dict[str, Any]:
-    return {
-        "row": row,
-        "said": bulkpage.said(row.filters),
-        "progress": bulkpage.progress_of(row),
-        "started": time_text(row.created_at),
-        "finished": time_text(row.finished_at) if row.finished_at else "",
-    }

@@ -2,7 +2,6 @@
 
 import json
 import re
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -320,14 +319,6 @@ def link_to(row: Model | None, text: object = "") -> str:
 def badge(text: object, kind: str) -> str:
     """A state in words on a tinted ground; kind is ok, error, warn, info, accent or muted."""
     return format_html('<span class="bd-badge bd-{}">{}</span>', kind, text)
-
-
-def uuid_of(text: str) -> uuid.UUID:
-    """The UUID written in a text.
-
-    Raises: ValueError when it is none.
-    """
-    return uuid.UUID(text)
 
 
 def time_text(moment: datetime | None) -> str:

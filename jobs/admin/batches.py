@@ -14,13 +14,12 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
-from jobs import audit, tenants
+from jobs import audit, roles, tenants
 from jobs.admin.base import ReadOnlyAdmin, admin_page, badge, seconds_text
 from jobs.batches import Progress, cancel_batch, progress_of
 from jobs.declarations import declared
 from jobs.models import ActionKind, Batch, BatchStatus, Job, JobStatus
 
-CANCEL = "jobs.cancel_batch"
 ROWS_SHOWN = 100
 STATUS_KINDS: dict[str, str] = {
     BatchStatus.RUNNING: "info",
@@ -96,7 +95,7 @@ class BatchView:
     @property
     def tenant(self) -> str:
         """The name of the organization that it works for."""
-        return tenants.names([self.row.tenant_id]).get(self.row.tenant_id, "") if self.row.tenant_id else ""
+        return tenants.name_of(self.row.tenant_id)
 
     @property
     def completion(self) -> str:
@@ -162,7 +161,7 @@ class BatchAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": batch.name,
             "batch": BatchView(batch, progress_of(batch)),
-            "may_cancel": request.user.has_perm(CANCEL),
+            "may_cancel": request.user.has_perm(roles.CANCEL_BATCH),
             "failed": batch.jobs.filter(status=JobStatus.FAILED).order_by("-finished_at")[:5],
         }
         return render(request, "admin/jobs/batch/page.html", context)
@@ -176,7 +175,7 @@ class BatchAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         batch = get_object_or_404(Batch, pk=batch_id)
-        if not request.user.has_perm(CANCEL):
+        if not request.user.has_perm(roles.CANCEL_BATCH):
             audit.refuse(request, ActionKind.CANCEL, "batch", batch.pk)
         if cancel_batch(batch=batch, by=request, reason=request.POST.get("reason", "").strip()[:200]):
             messages.success(

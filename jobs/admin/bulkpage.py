@@ -16,11 +16,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs import audit, bulk, control, search, tenants
-from jobs.admin.joblist import OFFERED, VIEW_ARGUMENTS
+from jobs import audit, bulk, bulkstart, control, roles, search, tenants
+from jobs.admin.joblist import OFFERED
 from jobs.admin.states import state_of
 from jobs.control import Control
 from jobs.models import ActionKind, BulkAction
+from jobs.moments import database_now
 
 _SALT = "jobs.bulk"
 # A preview that is older no longer says what is there.
@@ -56,7 +57,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
 
     Raises: PermissionDenied, after the try was written down.
     """
-    if not request.user.has_perm(bulk.PERMISSION):
+    if not request.user.has_perm(roles.BULK_JOB):
         audit.refuse(request, ActionKind.BULK, "job")
     if request.method == "POST":
         return _start(request, frame)
@@ -65,7 +66,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
     if chosen is None or chosen.act is None:
         return _choose(request, frame, parameters)
     control.require(request, chosen)
-    before = bulk.database_time()
+    before = database_now()
     found = bulk.preview(_filters(request, parameters, chosen, before))
     token = {
         "id": str(uuid.uuid4()),
@@ -94,7 +95,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         found = bulk.preview(_filters(request, token["filters"], chosen, before))
         found = bulk.Preview(token["count"], found.is_all, found.sample)
         return _preview(request, frame, chosen, token["filters"], found, request.POST["preview"], form)
-    row = bulk.start(
+    row = bulkstart.start(
         request,
         chosen,
         bulk_id=uuid.UUID(token["id"]),
@@ -109,7 +110,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
 def _filters(
     request: HttpRequest, parameters: dict[str, str], chosen: Control, before: datetime
 ) -> search.Filters:
-    may_see_arguments = request.user.has_perm(VIEW_ARGUMENTS)
+    may_see_arguments = request.user.has_perm(roles.VIEW_JOB_ARGUMENTS)
     return bulk.filters_for(parameters, chosen, before=before, may_see_arguments=may_see_arguments)
 
 
@@ -167,8 +168,7 @@ def said(parameters: dict[str, str]) -> list[tuple[str, str]]:
     }  # fmt: skip
     shown = dict(parameters)
     if shown.get("tenant_id", "").isdecimal():
-        number = int(shown["tenant_id"])
-        shown["tenant_id"] = tenants.names([number])[number]
+        shown["tenant_id"] = tenants.name_of(int(shown["tenant_id"]))
     return [(labels[name], shown[name]) for name in search.PARAMETERS if shown.get(name)]
 
 

@@ -11,8 +11,9 @@ from django.urls import URLPattern, path, re_path
 from django_rq.models import Dashboard
 from unfold.admin import ModelAdmin
 
+from jobs import roles
 from jobs.admin import hints, rqacts, rqpages
-from jobs.admin.rqframe import CHANGE, VIEW, guarded, may_change
+from jobs.admin.rqframe import guarded, may_change
 from jobs.admin.rqstates import STATE_PAGES
 
 
@@ -34,7 +35,7 @@ class DashboardAdmin(ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Whether the person may see the dashboard."""
-        return request.user.has_perm(VIEW) or may_change(request)
+        return request.user.has_perm(roles.VIEW_QUEUE_DASHBOARD) or may_change(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Whether the dashboard shows in the list of the admin's parts."""
@@ -60,12 +61,12 @@ class DashboardAdmin(ModelAdmin):
 
 
 def _bulk_urls() -> list[URLPattern]:
-    ask_first = guarded(rqacts.confirm_action, permission=CHANGE)
+    ask_first = guarded(rqacts.confirm_action, permission=roles.CHANGE_QUEUE_DASHBOARD)
     return [
         path("queues/confirm-action/<str:queue>/", ask_first, name="django_rq_confirm_action"),
         path(
             "queues/actions/<str:queue>/",
-            guarded(rqacts.actions, permission=CHANGE),
+            guarded(rqacts.actions, permission=roles.CHANGE_QUEUE_DASHBOARD),
             name="django_rq_actions",
         ),
     ]
@@ -80,19 +81,19 @@ def _list_urls() -> list[URLPattern]:
         )
         for state in hints.STATES
     ]
-    clear_failed = guarded(rqacts.clearing("failed"), permission=CHANGE)
+    clear_failed = guarded(rqacts.clearing("failed"), permission=roles.CHANGE_QUEUE_DASHBOARD)
     return [
         *lists,
         path("queues/<str:queue>/details/", guarded(rqpages.queue_details), name="django_rq_queue_details"),
         path("queues/<str:queue>/failed/clear/", clear_failed, name="django_rq_delete_failed_jobs"),
         path(
             "queues/<str:queue>/empty/",
-            guarded(rqacts.clearing("queued"), permission=CHANGE),
+            guarded(rqacts.clearing("queued"), permission=roles.CHANGE_QUEUE_DASHBOARD),
             name="django_rq_clear",
         ),
         path(
             "queues/<str:queue>/requeue-all/",
-            guarded(rqacts.requeue_all, permission=CHANGE),
+            guarded(rqacts.requeue_all, permission=roles.CHANGE_QUEUE_DASHBOARD),
             name="django_rq_requeue_all",
         ),
     ]
@@ -100,16 +101,24 @@ def _list_urls() -> list[URLPattern]:
 
 def _job_urls() -> list[URLPattern]:
     job = "queues/<str:queue>/<str:job_id>/"
-    again = guarded(rqacts.requeue_job, permission=CHANGE)
+    again = guarded(rqacts.requeue_job, permission=roles.CHANGE_QUEUE_DASHBOARD)
     return [
         path(job, guarded(rqpages.job_detail), name="django_rq_job_detail"),
         path(
             f"{job}results/<str:result_id>/", guarded(rqpages.result_detail), name="django_rq_result_detail"
         ),
-        path(f"{job}delete/", guarded(rqacts.delete_job, permission=CHANGE), name="django_rq_delete_job"),
+        path(
+            f"{job}delete/",
+            guarded(rqacts.delete_job, permission=roles.CHANGE_QUEUE_DASHBOARD),
+            name="django_rq_delete_job",
+        ),
         path(f"{job}requeue/", again, name="django_rq_requeue_job"),
         path(f"{job}enqueue/", again, name="django_rq_enqueue_job"),
-        path(f"{job}stop/", guarded(rqacts.stop_job, permission=CHANGE), name="django_rq_stop_job"),
+        path(
+            f"{job}stop/",
+            guarded(rqacts.stop_job, permission=roles.CHANGE_QUEUE_DASHBOARD),
+            name="django_rq_stop_job",
+        ),
     ]
 
 

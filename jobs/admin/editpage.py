@@ -4,15 +4,15 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from jobs import control
-from jobs.admin.joblist import VIEW_ARGUMENTS
+from jobs import control, roles
+from jobs.admin.acting import new_id
 from jobs.declarations import declared
 from jobs.errors import RefusedError
 from jobs.forms import ArgumentsForm
@@ -28,7 +28,7 @@ def show(request: HttpRequest, job_id: uuid.UUID, frame: dict[str, Any]) -> Http
     edited = control.CONTROLS[ActionKind.RETRY_EDITED]
     page = HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.pk]))
     control.require(request, edited, job.pk)
-    if not request.user.has_perm(VIEW_ARGUMENTS):
+    if not request.user.has_perm(roles.VIEW_JOB_ARGUMENTS):
         # The form shows what the job was given.
         raise PermissionDenied
     task = declared(job.task)
@@ -42,7 +42,7 @@ def show(request: HttpRequest, job_id: uuid.UUID, frame: dict[str, Any]) -> Http
                 request,
                 job,
                 form.arguments,
-                new_id=_new_id(request),
+                new_id=new_id(request),
                 changed=form.changed_names,
                 reason=request.POST.get("reason", ""),
             )
@@ -61,14 +61,3 @@ def show(request: HttpRequest, job_id: uuid.UUID, frame: dict[str, Any]) -> Http
         "new_id": request.POST.get("new_id") or uuid.uuid4(),
     }
     return render(request, "admin/jobs/job/edit.html", context, status=400 if form.errors else 200)
-
-
-def _new_id(request: HttpRequest) -> uuid.UUID:
-    """The id that the form chose for the new job, so that pressing twice makes one.
-
-    Raises: BadRequest.
-    """
-    try:
-        return uuid.UUID(request.POST.get("new_id", ""))
-    except ValueError:
-        raise BadRequest from None

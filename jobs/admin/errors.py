@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from jobs import analyses, tenants
+from jobs import analyses, roles, tenants
 from jobs.admin import charts, overview
 from jobs.admin.charts import Series, count_text
 from jobs.admin.overview import RANGES, View
@@ -68,7 +68,7 @@ def error(request: HttpRequest, group: str) -> HttpResponse:
         chart=chart,
         jobs_url=reverse("admin:jobs_job_changelist") + chosen,
         retry_url=f"{reverse('admin:jobs_job_bulk')}{chosen}&action={ActionKind.RETRY}",
-        may_retry=request.user.has_perms(["jobs.bulk_job", "jobs.retry_job"]),
+        may_retry=request.user.has_perms([roles.BULK_JOB, roles.RETRY_JOB]),
     )
 
 

@@ -28,7 +28,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 
 from jobs import dispatch
 from jobs.models import Job
-from jobs.transport import QUARANTINE_KEY, BadHintError, HintJob, HintQueue
+from jobs.transport import QUARANTINE_KEY, BadHintError, HintJob
 
 # State -> the sorted set that holds its ids; "queued" is a list and stands apart.
 REGISTRIES: dict[str, str] = {
@@ -107,11 +107,6 @@ class Hint:
         return self.fields.get("status", "")
 
 
-def queue_key(queue: str) -> str:
-    """The key of the list in which the ids of a queue wait."""
-    return f"{HintQueue.redis_queue_namespace_prefix}{queue}"
-
-
 def registry_key(queue: str, state: str) -> str:
     """The key of the sorted set of a state."""
     return REGISTRIES[state].format(queue)
@@ -139,10 +134,10 @@ def queues_view(names: Sequence[str]) -> list[QueueView]:
     redis = dispatch.connection()
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.llen(queue_key(name))
+            pipeline.llen(dispatch.key_of(name))
             for state in REGISTRIES:
                 pipeline.zcard(registry_key(name, state))
-            pipeline.lindex(queue_key(name), 0)
+            pipeline.lindex(dispatch.key_of(name), 0)
         answers = pipeline.execute(raise_on_error=False)
     width = len(STATES) + 1
     rows = [answers[start : start + width] for start in range(0, len(answers), width)]
@@ -163,8 +158,8 @@ def page(queue: str, state: str, number: int) -> tuple[int, list[Hint]]:
     start = (number - 1) * PER_PAGE
     with redis.pipeline(transaction=False) as pipeline:
         if state == "queued":
-            pipeline.llen(queue_key(queue))
-            pipeline.lrange(queue_key(queue), start, start + PER_PAGE - 1)
+            pipeline.llen(dispatch.key_of(queue))
+            pipeline.lrange(dispatch.key_of(queue), start, start + PER_PAGE - 1)
         else:
             key = registry_key(queue, state)
             pipeline.zcard(key)
@@ -237,7 +232,7 @@ def places(queue: str, id_: str) -> list[str]:
     redis = dispatch.connection()
     member = _started(redis, queue).get(id_, id_)
     with redis.pipeline(transaction=False) as pipeline:
-        pipeline.lpos(queue_key(queue), id_)
+        pipeline.lpos(dispatch.key_of(queue), id_)
         for state in REGISTRIES:
             pipeline.zscore(registry_key(queue, state), member if state == "started" else id_)
         answers = pipeline.execute(raise_on_error=False)
@@ -286,6 +281,7 @@ def _worker(key: str, row: Sequence[Any]) -> WorkerView:
 
 def server() -> dict[str, Any]:
     """What an operator has to know of the Redis server; a value it does not tell is left out."""
+    # Not by `redis_state.look`, which writes: opening a page changes nothing in Redis.
     redis = dispatch.connection()
     info = redis.info()
     return {
@@ -304,7 +300,7 @@ def remove(queue: str, ids: Sequence[str]) -> int:
     with redis.pipeline(transaction=False) as pipeline:
         for id_ in ids:
             pipeline.unlink(HintJob.key_for(id_))
-            pipeline.lrem(queue_key(queue), 0, id_)
+            pipeline.lrem(dispatch.key_of(queue), 0, id_)
             for state in REGISTRIES:
                 pipeline.zrem(
                     registry_key(queue, state), started.get(id_, id_) if state == "started" else id_
@@ -332,7 +328,7 @@ def clear(queue: str, state: str) -> int:
 
 def _pop(redis: Redis, queue: str, state: str) -> list[Any]:
     if state == "queued":
-        return list(redis.lpop(queue_key(queue), BATCH) or [])
+        return list(redis.lpop(dispatch.key_of(queue), BATCH) or [])
     popped: Any = redis.zpopmin(registry_key(queue, state), BATCH)
     return [member for member, _score in popped]
 

@@ -1,5 +1,7 @@
 """Attempts and events of all jobs, for operators to read."""
 
+from uuid import UUID
+
 from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,7 +17,6 @@ from jobs.admin.base import (
     link_to,
     seconds_text,
     time_text,
-    uuid_of,
 )
 from jobs.admin.states import OUTCOME_KINDS, STATUS_KINDS
 from jobs.models import Attempt, JobEvent
@@ -52,7 +53,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_select_related = ("job",)
     list_defer = ("traceback", "log", "error_message", "job__arguments", "job__result", "job__error_params")
-    search_exact = {"job_id": uuid_of}
+    search_exact = {"job_id": UUID}
     search_help_text = gettext_lazy("Id of a job")
     fieldsets = (
         (None, {"fields": (("display_job", "number"), ("display_outcome", "display_worker"))}),
@@ -128,7 +129,7 @@ class JobEventAdmin(ReadOnlyAdmin):
     list_display_links = ("display_at",)
     list_select_related = ("job", "by")
     list_defer = ("job__arguments", "job__result", "job__error_params")
-    search_exact = {"job_id": uuid_of}
+    search_exact = {"job_id": UUID}
     search_help_text = gettext_lazy("Id of a job")
     fields = ("at", "display_job", "display_from", "display_to", "display_cause", "by")
 

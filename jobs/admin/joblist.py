@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs import audit, control, listing, search, tenants
+from jobs import audit, control, listing, roles, search, tenants
 from jobs.admin import acting
 from jobs.admin.base import seconds_text, time_text
 from jobs.admin.states import state_of
@@ -26,7 +26,6 @@ from jobs.search import Filters
 
 # One request acts on no more chosen jobs than this; a bulk action takes the rest.
 CHOSEN_LIMIT = 200
-VIEW_ARGUMENTS = "jobs.view_job_arguments"
 # What is offered for chosen jobs; the other actions ask for more.
 OFFERED = (ActionKind.RETRY, ActionKind.RUN_NOW, ActionKind.CANCEL, ActionKind.DISCARD)
 # In the order in which a job passes through them.
@@ -73,7 +72,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
         "tenants": tenants.choices(),
         "spans": SPANS,
         "bulk_url": _bulk_url(request),
-        "may_see_arguments": request.user.has_perm(VIEW_ARGUMENTS),
+        "may_see_arguments": request.user.has_perm(roles.VIEW_JOB_ARGUMENTS),
     }
     return render(request, "admin/jobs/job/list.html", context)
 
@@ -81,7 +80,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
 def parsed(request: HttpRequest, parameters: QueryDict) -> Filters:
     """The filters in an address, as far as this person may ask them."""
     values = {name: parameters.get(name, "") for name in search.PARAMETERS}
-    return search.parse(values, may_see_arguments=request.user.has_perm(VIEW_ARGUMENTS))
+    return search.parse(values, may_see_arguments=request.user.has_perm(roles.VIEW_JOB_ARGUMENTS))
 
 
 def offered(request: HttpRequest) -> list[control.Control]:
@@ -144,7 +143,6 @@ def _row(job: Job, names: dict[int, str]) -> dict[str, Any]:
         "tenant": names.get(job.tenant_id) if job.tenant_id is not None else "",
         "created": time_text(job.created_at),
         "ran": seconds_text(ran),
-        "is_running": job.status == JobStatus.RUNNING,
     }
 
 
@@ -182,7 +180,7 @@ def _url(request: HttpRequest, **changes: str) -> str:
 
 
 def _bulk_url(request: HttpRequest) -> str:
-    if not request.user.has_perm("jobs.bulk_job"):
+    if not request.user.has_perm(roles.BULK_JOB):
         return ""
     return f"{reverse('admin:jobs_job_bulk')}?{urlencode(_kept(request))}"
 

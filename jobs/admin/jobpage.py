@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from jobs import live, tenants
+from jobs import live, roles, tenants
 from jobs.admin import timeline
 from jobs.admin.base import admin_page, as_json, person, seconds_text, time_text
 from jobs.admin.history import outcome_badge
@@ -30,14 +30,13 @@ from jobs.declarations import declared
 from jobs.live import Snapshot
 from jobs.models import ActionKind, Attempt, Job, JobStatus, OperatorAction
 from jobs.subjects import subjects_of
-from jobs.waiting import why_waits
+from jobs.why_waiting import why_waits
 
 # A page shows the newest of these; a job that was retried by hand a hundred times is still one page.
 ATTEMPTS_SHOWN = 50
 EVENTS_SHOWN = 200
 RELATED_SHOWN = 50
 ACTS_SHOWN = 20
-VIEW_ARGUMENTS = "jobs.view_job_arguments"
 
 
 def show(request: HttpRequest, job_id: UUID, frame: dict[str, Any]) -> HttpResponse:
@@ -72,7 +71,7 @@ def _load(job_id: UUID, user_id: int) -> Snapshot:
     Raises: PermissionDenied or DoesNotExist when it is no longer theirs to see.
     """
     user = get_user_model().objects.get(pk=user_id, is_active=True, is_staff=True)
-    if not user.has_perm("jobs.view_job"):
+    if not user.has_perm(roles.VIEW_JOB):
         raise PermissionDenied
     job = _job(job_id)
     html = render_to_string("admin/jobs/job/_page.html", facts(job, user))
@@ -100,7 +99,7 @@ def facts(job: Job, user: Any) -> dict[str, Any]:
     happened = list(job.events.select_related("by").order_by("-id")[:EVENTS_SHOWN])[::-1]
     attempts = list(job.attempts.order_by("-fence")[:ATTEMPTS_SHOWN])
     task = declared(job.task)
-    may_see_arguments = user.has_perm(VIEW_ARGUMENTS)
+    may_see_arguments = user.has_perm(roles.VIEW_JOB_ARGUMENTS)
     return {
         "job": job,
         "badge": status_badge(job),
@@ -109,7 +108,7 @@ def facts(job: Job, user: Any) -> dict[str, Any]:
         "error": " · ".join(part for part in (job.error_code, job.error_class, job.error_message) if part),
         "life": _life(job, now),
         "times": _times(job),
-        "tenant": tenants.names([job.tenant_id]).get(job.tenant_id, "") if job.tenant_id is not None else "",
+        "tenant": tenants.name_of(job.tenant_id),
         "actions": _actions(job, user),
         "subjects": [(admin_page(row), _name_of(row)) for row in _visible(subjects_of(job), user)],
         "may_see_arguments": may_see_arguments,
@@ -117,11 +116,11 @@ def facts(job: Job, user: Any) -> dict[str, Any]:
         "result": as_json(job.result) if may_see_arguments and job.result is not None else "",
         "attempts": [_attempt(row) for row in attempts],
         "drawing": timeline.drawing(happened, now),
-        "events": timeline.rows(job, happened),
+        "events": timeline.rows(happened),
         "related": _related(job),
         "belongs": _belongs(job, user),
-        "acts": _acts(job) if user.has_perm("jobs.view_operatoraction") else [],
-        "redis": redis_side(job) if user.has_perm("jobs.view_queue_dashboard") else None,
+        "acts": _acts(job) if user.has_perm(roles.VIEW_OPERATORACTION) else [],
+        "redis": redis_side(job) if user.has_perm(roles.VIEW_QUEUE_DASHBOARD) else None,
         "note": support_note(job, attempts, happened),
     }
 

@@ -15,7 +15,7 @@ from jobs.admin import alerts, errors, overview, workers
 from jobs.admin import pauses as pause_pages
 from jobs.admin.charts import count_text, ms_text, percent_text
 from jobs.admin.overview import View
-from jobs.admin.pages import page, respond
+from jobs.admin.pages import page, respond, rights
 
 # Parts of the page that change by themselves, each a template of that name.
 REGIONS = ("health", "alerts", "totals", "queues", "charts", "now", "troubles")
@@ -69,15 +69,6 @@ def state_of(request: HttpRequest) -> dict[str, Any]:
         "stamp": stamp(context),
         "kind": context["health"]["kind"],
         "say": context["health"]["text"],
-    }
-
-
-def rights(request: HttpRequest) -> dict[str, bool]:
-    """Which buttons the person gets."""
-    return {
-        "may_pause": request.user.has_perm("jobs.pause_queue"),
-        "may_lift": request.user.has_perm("jobs.lift_rate_limit"),
-        "may_acknowledge": request.user.has_perm("jobs.acknowledge_alert"),
     }
 
 

@@ -109,7 +109,6 @@ def snapshot(view: View) -> dict[str, Any]:
         "tenants": tenant_shares(),
         "groups": error_rows(period, 5),
         "slow": slow_rows(view, period, 5),
-        "job_list": reverse("admin:jobs_job_changelist"),
     }
 
 
@@ -197,7 +196,7 @@ def _redis_text(state: redis_state.RedisState) -> str:
 
 def open_alerts() -> list[dict[str, Any]]:
     """The alerts that stand, those that nobody has acknowledged first."""
-    rows = Alert.objects.filter(resolved_at=None, raised_at__isnull=False).select_related("acknowledged_by")
+    rows = Alert.objects.standing().select_related("acknowledged_by")
     return sorted(
         (alert_row(alert) for alert in rows), key=lambda row: row["row"].acknowledged_at is not None
     )

@@ -13,10 +13,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from jobs import audit
+from jobs import audit, roles
 from jobs.models import Alert
 
-VIEW = "jobs.view_operations"
 # Name of the address -> title of the tab.
 TABS = {
     "operations": _("Overview"),
@@ -41,7 +40,7 @@ def page(view: AnyView) -> AnyView:
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.has_perm(VIEW):
+        if not request.user.has_perm(roles.VIEW_OPERATIONS):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
@@ -69,9 +68,19 @@ def act(permission: str, action: str, kind: str) -> Callable[[AnyView], AnyView]
     return decorate
 
 
+def rights(request: HttpRequest) -> dict[str, bool]:
+    """Which buttons and links the person gets."""
+    return {
+        "may_pause": request.user.has_perm(roles.PAUSE_QUEUE),
+        "may_lift": request.user.has_perm(roles.LIFT_RATE_LIMIT),
+        "may_acknowledge": request.user.has_perm(roles.ACKNOWLEDGE_ALERT),
+        "may_see_jobs": request.user.has_perm(roles.VIEW_JOB),
+    }
+
+
 def respond(request: HttpRequest, template: str, title: object, tab: str, **context: Any) -> HttpResponse:
     """An operations page in the admin's frame."""
-    alerts = Alert.objects.filter(resolved_at=None, raised_at__isnull=False, acknowledged_at=None).count()
+    alerts = Alert.objects.standing().filter(acknowledged_at=None).count()
     tabs = [
         {
             "title": name,
@@ -82,16 +91,10 @@ def respond(request: HttpRequest, template: str, title: object, tab: str, **cont
         for key, name in TABS.items()
     ]
     frame = admin.site.each_context(request)
-    may = {
-        "may_pause": request.user.has_perm("jobs.pause_queue"),
-        "may_lift": request.user.has_perm("jobs.lift_rate_limit"),
-        "may_acknowledge": request.user.has_perm("jobs.acknowledge_alert"),
-        "may_see_jobs": request.user.has_perm("jobs.view_job"),
-    }
     return render(
         request,
         f"admin/jobs/operations/{template}",
-        {**frame, "title": title, "tabs": tabs, "opts": None, **may, **context},
+        {**frame, "title": title, "tabs": tabs, "opts": None, **rights(request), **context},
     )
 
 

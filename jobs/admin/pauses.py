@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs import audit, pauses, tenants
+from jobs import audit, pauses, roles, tenants
 from jobs.admin.base import person
 from jobs.admin.pages import act, back, page, respond
 from jobs.models import ActionKind, Job, JobStatus
@@ -88,6 +88,7 @@ class PauseForm(_TimedForm):
         required=False,
         max_length=200,
         help_text=gettext_lazy("Name or number; empty for all organizations."),
+        widget=forms.TextInput(attrs={"list": "tenant-names"}),
     )
     length = forms.ChoiceField(label=gettext_lazy("How long"), required=False, choices=_pause_lengths)
     field_order = ["queue", "tenant", "length", "exact", "reason"]
@@ -137,16 +138,11 @@ class LiftForm(_TimedForm):
 @page
 def overview(request: HttpRequest) -> HttpResponse:
     """What is paused or lifted now, and the forms."""
-    wanted = request.GET.get("queue", "")
-    return _show(
-        request, PauseForm(initial={"queue": wanted, "length": "1h"}),
-        LiftForm(initial={"queue": wanted, "length": "1h"}), wanted,
-    )  # fmt: skip
+    initial = {"queue": request.GET.get("queue", ""), "length": "1h"}
+    return _show(request, PauseForm(initial=initial), LiftForm(initial=initial))
 
 
-def _show(
-    request: HttpRequest, pausing: PauseForm, lifting: LiftForm, wanted: str, status: int = 200
-) -> HttpResponse:
+def _show(request: HttpRequest, pausing: PauseForm, lifting: LiftForm, status: int = 200) -> HttpResponse:
     rows = list(pauses.live_pauses().select_related("by").order_by("queue", "tenant_id"))
     names = tenants.names([row.tenant_id for row in rows])
     response = respond(
@@ -165,7 +161,6 @@ def _show(
         lifts=list(pauses.live_lifts().select_related("by")),
         pausing=pausing,
         lifting=lifting,
-        wanted=wanted,
         tenant_choices=[name for _number, name in tenants.choices(200)],
     )
     response.status_code = status
@@ -181,12 +176,12 @@ def _held_back(queue: str, tenant_id: int | None) -> str:
     return _("more than %(limit)s") % {"limit": COUNT_LIMIT} if count > COUNT_LIMIT else str(count)
 
 
-@act("jobs.pause_queue", ActionKind.PAUSE, "queue")
+@act(roles.PAUSE_QUEUE, ActionKind.PAUSE, "queue")
 def pause(request: HttpRequest) -> HttpResponseBase:
     """Pause what the form says."""
     form = PauseForm(request.POST)
     if not form.is_valid():
-        return _show(request, form, LiftForm(initial={"length": "1h"}), "", status=400)
+        return _show(request, form, LiftForm(initial={"length": "1h"}), status=400)
     queue, tenant_id = form.cleaned_data["queue"], form.cleaned_data["tenant"]
     reason, until = form.cleaned_data["reason"], form.until
     with transaction.atomic():
@@ -196,7 +191,7 @@ def pause(request: HttpRequest) -> HttpResponseBase:
     return back(request, "operations_pauses")
 
 
-@act("jobs.pause_queue", ActionKind.RESUME, "queue")
+@act(roles.PAUSE_QUEUE, ActionKind.RESUME, "queue")
 def resume(request: HttpRequest) -> HttpResponseBase:
     """End a pause."""
     queue, number = request.POST.get("target", "")[:50], request.POST.get("tenant", "")
@@ -212,13 +207,13 @@ def resume(request: HttpRequest) -> HttpResponseBase:
     return back(request, "operations_pauses")
 
 
-@act("jobs.lift_rate_limit", ActionKind.LIFT_RATE, "queue")
+@act(roles.LIFT_RATE_LIMIT, ActionKind.LIFT_RATE, "queue")
 def lift(request: HttpRequest) -> HttpResponseBase:
     """Lift a rate limit for a time."""
     form = LiftForm(request.POST)
     until = form.until if form.is_valid() else None
     if until is None:
-        return _show(request, PauseForm(initial={"length": "1h"}), form, "", status=400)
+        return _show(request, PauseForm(initial={"length": "1h"}), form, status=400)
     queue, reason = form.cleaned_data["queue"], form.cleaned_data["reason"]
     with transaction.atomic():
         pauses.lift_rate(queue=queue, until=until, reason=reason, by=person(request))
@@ -227,7 +222,7 @@ def lift(request: HttpRequest) -> HttpResponseBase:
     return back(request, "operations_pauses")
 
 
-@act("jobs.lift_rate_limit", ActionKind.RESTORE_RATE, "queue")
+@act(roles.LIFT_RATE_LIMIT, ActionKind.RESTORE_RATE, "queue")
 def restore(request: HttpRequest) -> HttpResponseBase:
     """Let a rate limit hold again."""
     queue = request.POST.get("target", "")[:50]

@@ -15,11 +15,9 @@ from django.utils.translation import gettext_lazy
 from django_rq.settings import get_queues_list
 from redis import RedisError
 
-from jobs import audit
+from jobs import audit, roles
 from jobs.admin.rqstates import STATE_LABELS
 
-VIEW = "jobs.view_queue_dashboard"
-CHANGE = "jobs.change_queue_dashboard"
 BULK_ACTIONS = {
     "delete": gettext_lazy("Take out of Redis"),
     "requeue": gettext_lazy("Send again"),
@@ -47,7 +45,7 @@ def url(name: str, *args: object) -> str:
 
 def may_change(request: HttpRequest) -> bool:
     """Whether the person may act on what stands in Redis."""
-    return request.user.has_perm(CHANGE)
+    return request.user.has_perm(roles.CHANGE_QUEUE_DASHBOARD)
 
 
 def respond(
@@ -60,15 +58,17 @@ def respond(
 
 
 def guarded(
-    view: Callable[..., HttpResponseBase], *, permission: str = VIEW
+    view: Callable[..., HttpResponseBase], *, permission: str = roles.VIEW_QUEUE_DASHBOARD
 ) -> Callable[..., HttpResponseBase]:
     """The view for staff with the permission; every POST needs the permission to change. Redis may be away."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        needed = CHANGE if request.method not in ("GET", "HEAD") else permission
-        if not request.user.has_perm(needed) and not (needed == VIEW and may_change(request)):
-            if needed == CHANGE and request.method == "POST":
+        needed = roles.CHANGE_QUEUE_DASHBOARD if request.method not in ("GET", "HEAD") else permission
+        if not request.user.has_perm(needed) and not (
+            needed == roles.VIEW_QUEUE_DASHBOARD and may_change(request)
+        ):
+            if needed == roles.CHANGE_QUEUE_DASHBOARD and request.method == "POST":
                 audit.refuse(request, view.__name__, "queue", kwargs.get("queue", ""))
             raise PermissionDenied
         try:

@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from jobs import roles
 from jobs.admin.scheduleview import ScheduleView
 from jobs.models import Schedule
 
@@ -44,8 +45,8 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         "text": text,
         "schedules": [(ScheduleView(row), uuid4()) for row in rows],
         "hidden": max(0, counts[chosen or "all"] - len(rows)),
-        "may_add": request.user.has_perm("jobs.add_schedule"),
-        "may_run": request.user.has_perm("jobs.run_schedule"),
-        "may_pause": request.user.has_perm("jobs.pause_schedule"),
+        "may_add": request.user.has_perm(roles.ADD_SCHEDULE),
+        "may_run": request.user.has_perm(roles.RUN_SCHEDULE),
+        "may_pause": request.user.has_perm(roles.PAUSE_SCHEDULE),
     }
     return render(request, "admin/jobs/schedule/list.html", context)

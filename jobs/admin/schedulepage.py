@@ -1,7 +1,7 @@
 """The page of one schedule: how it stands, what it will do next, what it did last, its form and its buttons."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs import audit, schedules
+from jobs import audit, roles, schedules
+from jobs.admin.acting import new_id
 from jobs.admin.base import admin_page
 from jobs.admin.scheduleform import EXAMPLES, ScheduleForm, TimingForm
 from jobs.admin.scheduleview import ScheduleView, preview_of
@@ -26,17 +27,17 @@ from jobs.slots import zone_names
 LIST = "admin:jobs_schedule_changelist"
 # Button -> the permission it needs, and the word for it in the audit trail.
 _BUTTONS = {
-    "run": ("jobs.run_schedule", ActionKind.RUN_SCHEDULE),
-    "pause": ("jobs.pause_schedule", ActionKind.PAUSE_SCHEDULE),
-    "resume": ("jobs.pause_schedule", ActionKind.RESUME_SCHEDULE),
-    "delete": ("jobs.delete_schedule", ActionKind.CHANGE_SCHEDULE),
+    "run": (roles.RUN_SCHEDULE, ActionKind.RUN_SCHEDULE),
+    "pause": (roles.PAUSE_SCHEDULE, ActionKind.PAUSE_SCHEDULE),
+    "resume": (roles.PAUSE_SCHEDULE, ActionKind.RESUME_SCHEDULE),
+    "delete": (roles.DELETE_SCHEDULE, ActionKind.CHANGE_SCHEDULE),
 }
 
 
 def show(request: HttpRequest, pk: int, frame: dict[str, Any]) -> HttpResponseBase:
     """The page, and the change that its form asks for."""
     schedule = get_object_or_404(Schedule.objects.select_related("changed_by"), pk=pk)
-    if request.method == "POST" and not request.user.has_perm("jobs.change_schedule"):
+    if request.method == "POST" and not request.user.has_perm(roles.CHANGE_SCHEDULE):
         audit.refuse(request, ActionKind.CHANGE_SCHEDULE, "schedule", schedule.name)
     shown = ScheduleView(schedule)
     forms = _forms(request, schedule, shown.task)
@@ -45,8 +46,8 @@ def show(request: HttpRequest, pk: int, frame: dict[str, Any]) -> HttpResponseBa
     context = {
         **_page_context(frame, shown.name, forms, shown.task),
         "schedule": shown,
-        "shows_arguments": request.user.has_perm("jobs.change_schedule")
-        or request.user.has_perm("jobs.view_job_arguments"),
+        "shows_arguments": request.user.has_perm(roles.CHANGE_SCHEDULE)
+        or request.user.has_perm(roles.VIEW_JOB_ARGUMENTS),
         "preview": preview_of(shown.timing) if shown.timing else None,
         "new_id": uuid4(),
         "may": {name: request.user.has_perm(needed) for name, (needed, _kind) in _BUTTONS.items()},
@@ -56,7 +57,7 @@ def show(request: HttpRequest, pk: int, frame: dict[str, Any]) -> HttpResponseBa
 
 def add(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
     """The choice of a task, then the form of a new schedule of it."""
-    if not request.user.has_perm("jobs.add_schedule"):
+    if not request.user.has_perm(roles.ADD_SCHEDULE):
         audit.refuse(request, ActionKind.CHANGE_SCHEDULE, "schedule")
     name = request.GET.get("task", "")
     if not name:
@@ -110,7 +111,7 @@ def _press(request: HttpRequest, schedule: Schedule, name: str, reason: str) -> 
     try:
         match name:
             case "run":
-                schedules.run_now(schedule, by=request, reason=reason, job_id=_new_id(request))
+                schedules.run_now(schedule, by=request, reason=reason, job_id=new_id(request))
                 messages.success(request, _("A job of “%(name)s” is on its way.") % {"name": schedule.name})
             case "pause":
                 _tell(
@@ -138,22 +139,11 @@ def _tell(request: HttpRequest, changed: bool, text: str) -> None:  # noqa: FBT0
         messages.warning(request, _("Somebody else was faster: nothing had to change."))
 
 
-def _new_id(request: HttpRequest) -> UUID:
-    """The id that the page chose for the new job, so that pressing twice makes one.
-
-    Raises: BadRequest.
-    """
-    try:
-        return UUID(request.POST.get("new_id", ""))
-    except ValueError:
-        raise BadRequest from None
-
-
 def _forms(
     request: HttpRequest, schedule: Schedule, task: Declaration | None
 ) -> tuple[ScheduleForm, ArgumentsForm] | None:
     """The two forms of a schedule, for those who may change it while its task is known."""
-    needed = "jobs.change_schedule" if schedule.pk else "jobs.add_schedule"
+    needed = roles.CHANGE_SCHEDULE if schedule.pk else roles.ADD_SCHEDULE
     if task is None or not request.user.has_perm(needed):
         return None
     data = request.POST if request.method == "POST" else None

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from jobs import tenants
 from jobs.admin.base import badge, seconds_text
+from jobs.admin.states import STATUS_KINDS
 from jobs.declarations import Declaration, declared
 from jobs.errors import TimingError
-from jobs.models import Job, JobStatus, Schedule
+from jobs.models import Job, Schedule
 from jobs.schedules import Trouble, timing_of
 from jobs.slots import Timing, first_slots, next_change, zone_named
 from jobs.wording import describe, describe_change, describe_slot
@@ -22,14 +23,6 @@ from jobs.wording import describe, describe_change, describe_slot
 # As many as a person takes in at a glance.
 SLOTS_SHOWN = 5
 LAST_RUNS_SHOWN = 10
-
-_RUN_KINDS: dict[str, str] = {
-    JobStatus.SUCCEEDED: "ok",
-    JobStatus.FAILED: "error",
-    JobStatus.CANCELLED: "muted",
-    JobStatus.RUNNING: "info",
-    JobStatus.RETRYING: "warn",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,7 @@ class ScheduleView:
     @property
     def tenant(self) -> str:
         """The name of the organization that its jobs work for."""
-        return tenants.names([self.row.tenant_id]).get(self.row.tenant_id, "") if self.row.tenant_id else ""
+        return tenants.name_of(self.row.tenant_id)
 
     @property
     def state(self) -> str:
@@ -174,4 +167,4 @@ _SHOWN = (
 def _run(job: Job) -> Run:
     ended = job.finished_at
     duration = (ended - job.started_at).total_seconds() if ended and job.started_at else None
-    return Run(job, _RUN_KINDS.get(job.status, "muted"), job.get_status_display(), seconds_text(duration))
+    return Run(job, STATUS_KINDS[job.status], job.get_status_display(), seconds_text(duration))

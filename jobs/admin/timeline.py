@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from jobs.admin.base import badge, seconds_text, time_text
 from jobs.admin.history import cause_text
 from jobs.admin.states import STATUS_KINDS
-from jobs.models import FINAL_STATUSES, Job, JobEvent, JobStatus
+from jobs.models import FINAL_STATUSES, JobEvent, JobStatus
 
 # Units of the drawing; the page scales it.
 WIDTH = 760.0
@@ -88,7 +88,7 @@ def drawing(events: Sequence[JobEvent], now: datetime) -> Drawing:
     return Drawing(bars, steps, lanes, WIDTH, height, len(stays) - len(shown))
 
 
-def rows(job: Job, events: Sequence[JobEvent], left_out: int = 0) -> list[dict[str, Any]]:
+def rows(events: Sequence[JobEvent]) -> list[dict[str, Any]]:
     """The events in words, with their numbers in the drawing."""
     found: list[dict[str, Any]] = []
     before = None

@@ -46,7 +46,7 @@ def evaluate() -> int:
 
 def acknowledge(*, alert: Alert, by: AbstractBaseUser | None) -> bool:
     """Whether the open alert is now known to be in somebody's hands, so that nobody is reminded of it."""
-    rows = Alert.objects.filter(pk=alert.pk, resolved_at=None, acknowledged_at=None, raised_at__isnull=False)
+    rows = Alert.objects.standing().filter(pk=alert.pk, acknowledged_at=None)
     return bool(rows.update(acknowledged_at=Now(), acknowledged_by=by))
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 
-from jobs import analyses
+from jobs import analyses, roles
 from jobs.analyses import Period, Tally
 from jobs.api.bodies import CamelSchema, ErrorBody, Text, example
-from jobs.api.permissions import VIEW, asks_for
+from jobs.api.permissions import asks_for
 
 router = Router(tags=["queue"], by_alias=True)
 
@@ -28,7 +28,7 @@ _TALLY = {
 
 
 class Span(CamelSchema):
-    """Which period: so many hours up to now; up to six are read by the minute, more by the hour."""
+    """Which period: hours up to now; up to six are read by the minute, up to 192 by the hour, more by the day."""
 
     hours: float = Field(24, gt=0, le=LONGEST_HOURS)
 
@@ -189,14 +189,14 @@ class SlowRunBody(CamelSchema):
 
 
 @router.get("/totals", response={200: TallyBody, **_REFUSALS}, summary="Totals of a period")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_totals(request: HttpRequest, asked: Query[Narrowed]) -> dict[str, Any]:
     """Everything that happened, of one queue or task if asked, with percentiles of waiting and running."""
     return _tally(analyses.read(asked.period, queue=asked.queue, task=asked.task).totals())
 
 
 @router.get("/tasks", response={200: list[NamedTallyBody], **_REFUSALS}, summary="By task")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_tasks(request: HttpRequest, asked: Query[Narrowed]) -> list[dict[str, Any]]:
     """What happened to each task, the most frequent first."""
     rows = analyses.read(asked.period, queue=asked.queue, task=asked.task).by_task()
@@ -206,7 +206,7 @@ def analysis_tasks(request: HttpRequest, asked: Query[Narrowed]) -> list[dict[st
 @router.get(
     "/queues", response={200: list[NamedTallyBody], **_REFUSALS}, summary="By queue, with percentiles"
 )
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_queues(request: HttpRequest, asked: Query[Span]) -> list[dict[str, Any]]:
     """What happened in each queue: the duration percentiles side by side."""
     rows = analyses.read(asked.period).by_queue()
@@ -214,7 +214,7 @@ def analysis_queues(request: HttpRequest, asked: Query[Span]) -> list[dict[str, 
 
 
 @router.get("/course", response={200: CourseBody, **_REFUSALS}, summary="Over time")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_course(request: HttpRequest, asked: Query[Narrowed]) -> dict[str, Any]:
     """Throughput, waiting time and failures over time, at most 90 points."""
     period = asked.period
@@ -228,28 +228,28 @@ def analysis_course(request: HttpRequest, asked: Query[Narrowed]) -> dict[str, A
 
 
 @router.get("/workers", response={200: list[WorkerFiguresBody], **_REFUSALS}, summary="By worker")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_workers(request: HttpRequest, asked: Query[Limited]) -> Any:
     """What each worker did, the busiest first; no further back than a day."""
     return analyses.by_worker(asked.period, asked.limit)
 
 
 @router.get("/failures", response={200: list[FailureBody], **_REFUSALS}, summary="Recent failures")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_failures(request: HttpRequest, asked: Query[OfGroup]) -> Any:
     """Jobs that failed for good, the last ones first; of one error group if asked."""
     return analyses.recent_failures(asked.period, asked.limit, group=asked.group)
 
 
 @router.get("/errors", response={200: list[ErrorGroupBody], **_REFUSALS}, summary="Error groups")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_errors(request: HttpRequest, asked: Query[Limited]) -> Any:
     """The most frequent kinds of failure."""
     return analyses.error_groups(asked.period, asked.limit)
 
 
 @router.get("/slow", response={200: list[SlowRunBody], **_REFUSALS}, summary="Slow jobs")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def analysis_slow(request: HttpRequest, asked: Query[NarrowedAndLimited]) -> Any:
     """The longest attempts, the longest first."""
     return analyses.slow_runs(asked.period, asked.limit, queue=asked.queue, task=asked.task)

@@ -15,7 +15,7 @@ from django.db.models import Sum
 from django.http import Http404, HttpRequest
 from ninja import Query, Router, Status
 
-from jobs import census, control, health, redis_state
+from jobs import census, control, health, redis_state, roles
 from jobs.alerts import headline
 from jobs.api.bodies import (
     AlertBody,
@@ -32,12 +32,12 @@ from jobs.api.bodies import (
     StatsBody,
     WorkerBody,
 )
-from jobs.api.permissions import ADMINISTER, VIEW, VIEW_ARGUMENTS, VIEW_JOB, asks_for
+from jobs.api.permissions import asks_for
 from jobs.census import QueueCensus
 from jobs.errors import RefusedError
 from jobs.models import ActionKind, Alert, Job, JobStatus, MinuteStat
 from jobs.queues import policy_of
-from jobs.waiting import why_waits
+from jobs.why_waiting import why_waits
 
 router = Router(tags=["queue"], by_alias=True)
 
@@ -48,7 +48,7 @@ _HOUR_COUNTS = ("enqueued", "succeeded", "failed", "lost", "retried")
 
 
 @router.get("/stats", response={200: StatsBody, 401: ErrorBody, 403: ErrorBody}, summary="Counts by queue")
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def queue_stats(request: HttpRequest) -> StatsBody:
     """How many jobs stand where in each queue, and what became of those of the last hour."""
     now = census.take()
@@ -71,7 +71,7 @@ def queue_stats(request: HttpRequest) -> StatsBody:
     response={200: HealthBody, 401: ErrorBody, 403: ErrorBody},
     summary="What is wrong, and what to do",
 )
-@asks_for(VIEW)
+@asks_for(roles.VIEW_OPERATIONS)
 def queue_health(request: HttpRequest) -> HealthBody:
     """One word, and a sentence with advice for each thing that is wrong; with the alerts that stand."""
     found = health.look()
@@ -91,7 +91,8 @@ def queue_health(request: HttpRequest) -> HealthBody:
 
 
 @router.get("/info", response={200: InfoBody, 401: ErrorBody, 403: ErrorBody}, summary="Versions and workers")
-@asks_for(ADMINISTER)
+# Of the roles, administrators alone have it.
+@asks_for(roles.CHANGE_QUEUE_DASHBOARD)
 def queue_info(request: HttpRequest) -> InfoBody:
     """What the platform is made of, for administrators: versions, settings, Redis, every worker."""
     redis = redis_state.look()
@@ -138,7 +139,7 @@ def queue_info(request: HttpRequest) -> InfoBody:
     response={200: JobBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody},
     summary="One job",
 )
-@asks_for(VIEW_JOB)
+@asks_for(roles.VIEW_JOB)
 def get_job(request: HttpRequest, queue: str, job_id: UUID) -> JobBody:
     """Where the job is, its attempts and its timeline, the newest at most 200 of each."""
     job = _job(queue, job_id)
@@ -155,7 +156,7 @@ def get_job(request: HttpRequest, queue: str, job_id: UUID) -> JobBody:
             if failed
             else None
         ),
-        arguments=job.arguments if request.user.has_perm(VIEW_ARGUMENTS) else None,
+        arguments=job.arguments if request.user.has_perm(roles.VIEW_JOB_ARGUMENTS) else None,
         attempts=[
             AttemptBody(**{name: getattr(row, name) for name in AttemptBody.model_fields})
             for row in reversed(job.attempts.defer("log", "traceback").order_by("-fence")[:LONGEST_HISTORY])
@@ -231,7 +232,7 @@ def _queue_body(queue: QueueCensus) -> QueueBody:
 
 
 def _standing_alerts() -> list[Alert]:
-    return list(Alert.objects.filter(resolved_at=None, raised_at__isnull=False).order_by("raised_at"))
+    return list(Alert.objects.standing().order_by("raised_at"))
 
 
 def _alert_body(alert: Alert) -> AlertBody:

@@ -7,12 +7,6 @@ from typing import Any, TypeVar
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-VIEW = "jobs.view_operations"
-VIEW_JOB = "jobs.view_job"
-VIEW_ARGUMENTS = "jobs.view_job_arguments"
-# Of the roles, administrators alone have it.
-ADMINISTER = "jobs.change_queue_dashboard"
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from django.db import DatabaseError
 
-from jobs import census, redis_state
+from jobs import redis_state
 from jobs.doctor import Examination, Finding, check, error, ok, warning
+from jobs.moments import database_now
 
 OFF_SECONDS, FAR_OFF_SECONDS = 1.0, 30.0
 
@@ -16,7 +17,7 @@ OFF_SECONDS, FAR_OFF_SECONDS = 1.0, 30.0
 def look_at_clocks(examination: Examination) -> Iterator[Finding]:
     """How far the other clocks are from this machine's."""
     with suppress(DatabaseError):
-        yield _compared("the database", lambda: census.database_now().timestamp())
+        yield _compared("the database", lambda: database_now().timestamp())
     state = redis_state.look()
     if state.clock is not None:
         yield _compared("Redis", lambda: redis_state.look().clock or time.time())

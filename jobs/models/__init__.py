@@ -1,4 +1,4 @@
-"""The tables of the platform; `jobs.lifecycle` alone writes a job's status."""
+"""The tables of the platform; a job's status changes through `jobs.lifecycle` alone."""
 
 from jobs.models.composition import (
     Batch,
@@ -10,17 +10,7 @@ from jobs.models.composition import (
     Schedule,
 )
 from jobs.models.control import ActionKind, BulkAction, OperatorAction, Pause, RateLift, RateSlot
-from jobs.models.job import (
-    ACTIVE_STATUSES,
-    FINAL_STATUSES,
-    WAITING_STATUSES,
-    Attempt,
-    AttemptOutcome,
-    HoldReason,
-    Job,
-    JobEvent,
-    JobStatus,
-)
+from jobs.models.job import Attempt, Job, JobEvent
 from jobs.models.sight import (
     Alert,
     AlertKind,
@@ -31,6 +21,14 @@ from jobs.models.sight import (
     Stat,
     TaskTotal,
     WorkerProcess,
+)
+from jobs.statuses import (
+    ACTIVE_STATUSES,
+    FINAL_STATUSES,
+    WAITING_STATUSES,
+    AttemptOutcome,
+    HoldReason,
+    JobStatus,
 )
 
 __all__ = [

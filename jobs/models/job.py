@@ -8,38 +8,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from jobs.querysets import AttemptQuerySet, JobEventQuerySet, JobQuerySet
-
-
-class JobStatus(models.TextChoices):
-    """Where a job stands; only `jobs.lifecycle` moves it (docs/job-lifecycle.md draws the moves)."""
-
-    # Its time has not come: a delayed or postponed job.
-    SCHEDULED = "scheduled", _("Scheduled")
-    # Ready, but kept back: Redis is away, or its queue or organization is paused. `hold_reason` says which.
-    HELD = "held", _("Held")
-    QUEUED = "queued", _("Queued")
-    RUNNING = "running", _("Running")
-    # An attempt failed; the next one starts when the back-off is over.
-    RETRYING = "retrying", _("Retrying")
-    # Waits for the jobs that it depends on.
-    BLOCKED = "blocked", _("Blocked")
-    SUCCEEDED = "succeeded", _("Succeeded")
-    FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
-
-
-FINAL_STATUSES = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
-ACTIVE_STATUSES = frozenset(JobStatus) - FINAL_STATUSES
-# Not started, and nothing of it runs: these are ended by changing the row alone.
-WAITING_STATUSES = ACTIVE_STATUSES - {JobStatus.RUNNING}
-
-
-class HoldReason(models.TextChoices):
-    """Why a ready job is kept back."""
-
-    REDIS_AWAY = "redis_away", _("Redis is away")
-    PAUSED = "paused", _("Its queue or organization is paused")
+from jobs.querysets import JobQuerySet
+from jobs.statuses import ACTIVE_STATUSES, FINAL_STATUSES, AttemptOutcome, HoldReason, JobStatus
 
 
 class Job(models.Model):
@@ -268,21 +238,6 @@ class Job(models.Model):
         return min(100, max(0, self.progress_done * 100 // self.progress_total))
 
 
-class AttemptOutcome(models.TextChoices):
-    """How one try ended."""
-
-    RUNNING = "running", _("Running")
-    SUCCEEDED = "succeeded", _("Succeeded")
-    FAILED = "failed", _("Failed")
-    # Its process or machine died.
-    LOST = "lost", _("Lost")
-    CANCELLED = "cancelled", _("Cancelled")
-    # The worker was asked to stop; costs no attempt.
-    HANDED_BACK = "handed_back", _("Handed back")
-    # The task asked for a later time; costs no attempt.
-    POSTPONED = "postponed", _("Postponed")
-
-
 class Attempt(models.Model):
     """One try of a job: who ran it, for how long, at what cost, and how it ended."""
 
@@ -310,8 +265,6 @@ class Attempt(models.Model):
     traceback = models.TextField(_("traceback"), blank=True, default="")
     # [{"at": ..., "level": ..., "message": ..., further fields}]
     log = models.JSONField(_("log"), default=list, blank=True)
-
-    objects = AttemptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("attempt")
@@ -354,8 +307,6 @@ class JobEvent(models.Model):
         related_name="+",
         db_index=False,
     )
-
-    objects = JobEventQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("job event")

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from jobs.querysets import AlertQuerySet
+
 
 class Leadership(models.Model):
     """Which dispatcher does the work that one alone may do; the others stand by."""
@@ -181,6 +183,8 @@ class Alert(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+
+    objects = AlertQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("alert")

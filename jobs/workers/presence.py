@@ -5,7 +5,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 import psutil
 from django.conf import settings
@@ -19,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 # How often the row is written.
 INTERVAL_SECONDS = 5.0
-# Rows of workers that fell silent or ended are shown for so long.
-KEPT = timedelta(days=1)
 
 
 class Presence:
@@ -35,9 +32,8 @@ class Presence:
         self._said_stopping = False
 
     def begin(self) -> None:
-        """Appear, in the place of an earlier worker of the same name; rows of long gone ones are removed."""
+        """Appear, in the place of an earlier worker of the same name."""
         self._write(started_at=Now(), stopping_at=None, ended_at=None)
-        self._safely(lambda: WorkerProcess.objects.filter(seen_at__lt=Now() - KEPT).delete())
 
     def show(self, *, is_stopping: bool) -> None:
         """Renew the row if it is time to, and at once when the worker begins to stop."""

@@ -27,13 +27,11 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import current_timestamp, now
 from rq.worker import DequeueStrategy, WorkerStatus
 
-from jobs import lifecycle, processes, runner, tracing, upkeep
-from jobs.context import StopFlag
+from jobs import dispatcher, lifecycle, processes, runner, tracing
+from jobs.admission import Seat
 from jobs.failfast import REDIS_ERRORS
-from jobs.lifecycle import Seat
 from jobs.models import Job
 from jobs.queues import policy_of
-from jobs.runner import Host
 from jobs.transport import FAILURE_TTL_SECONDS, HintJob, HintQueue
 from jobs.waking import LOOK_COMMAND
 from jobs.workers.database import in_database
@@ -90,7 +88,7 @@ class Worker(RQWorker):
         self._noticed_at = 0.0
         self._beaten_at = 0.0
         self._dispatcher_pid = 0
-        self._burst_dispatcher: upkeep.Dispatcher | None = None
+        self._burst_dispatcher: dispatcher.Dispatcher | None = None
         super().__init__(queues, name or _new_name(), **options)
         self._presence = Presence(self.name, self.queue_names())
         if options.get("prepare_for_work", True):
@@ -191,7 +189,7 @@ class Worker(RQWorker):
         connections.close_all()
         tracing.prepare()
         try:
-            in_database(lambda: lifecycle.claim(UUID(int=0), self._seat()))
+            in_database(lambda: lifecycle.claim(UUID(int=0), Seat.of(self.name)))
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             logger.warning("Worker %s: no database yet (%s)", self.name, type(error).__name__)
@@ -264,7 +262,7 @@ class Worker(RQWorker):
     def _burst_tick(self) -> int:
         """The number of jobs sent by one look of this process itself: a burst has no dispatcher."""
         try:
-            self._burst_dispatcher = self._burst_dispatcher or upkeep.Dispatcher()
+            self._burst_dispatcher = self._burst_dispatcher or dispatcher.Dispatcher()
             return self._burst_dispatcher.tick()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Worker %s: the database did not answer (%s)", self.name, type(error).__name__)
@@ -274,7 +272,7 @@ class Worker(RQWorker):
 
     def _end(self) -> None:
         if self._dispatcher_pid:
-            upkeep.stop(self._dispatcher_pid, self.name)
+            dispatcher.stop(self._dispatcher_pid, self.name)
         self._presence.end()
         for farewell in (self.register_death, self.unsubscribe):
             with suppress(*REDIS_ERRORS):
@@ -330,7 +328,7 @@ class Worker(RQWorker):
         """Those of the rows that are running here now; none when the database stays away."""
         try:
             rows = runner.patiently(
-                lambda: in_database(lambda: lifecycle.claim_many(ids, self._seat(), queue.name))
+                lambda: in_database(lambda: lifecycle.claim_many(ids, Seat.of(self.name), queue.name))
             )
         except (DatabaseError, InterfaceError) as error:
             # The hints are spent: a dispatcher finds them missing and sends others.
@@ -344,9 +342,6 @@ class Worker(RQWorker):
                 len(ids) - len(rows),
             )
         return rows
-
-    def _seat(self) -> Seat:
-        return Host(self.name, StopFlag()).seat()
 
     # --- What a shift asks of its worker ------------------------------------------------------------------
 
@@ -419,7 +414,7 @@ class Worker(RQWorker):
             try:
                 os.setpgrp()
                 processes.die_with_parent(parent_pid)
-                upkeep.start(parent_pid, self.name)
+                dispatcher.start(parent_pid, self.name)
             finally:
                 os._exit(1)
         self._dispatcher_pid = pid

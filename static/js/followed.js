@@ -1,4 +1,5 @@
 // A part of an admin page that reads itself again while it is seen: `data-followed` says every how many seconds.
+import { ask } from "./fetching.js";
 import { morphChildren, parse } from "./morph.js";
 
 const area = document.querySelector("[data-followed]");
@@ -11,9 +12,7 @@ const isInUse = () => area.querySelector("details[open], input:focus, button:act
 
 const refresh = async () => {
   try {
-    const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(5_000) };
-    const response = await fetch(location.href, options);
-    if (!response.ok) throw new Error(`status ${response.status}`);
+    const response = await ask(location.href);
     const next = parse(await response.text()).querySelector("[data-followed]");
     if (next && !isInUse()) morphChildren(area, next);
     failures = 0;

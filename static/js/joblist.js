@@ -1,4 +1,5 @@
 // The list of jobs reads itself again while it is seen; chosen jobs stay chosen, because rows are known by their job.
+import { ask } from "./fetching.js";
 import { morphChildren, parse } from "./morph.js";
 
 const RATE_KEY = "bordereau-joblist-seconds";
@@ -26,9 +27,7 @@ const dress = () => {
 
 const refresh = async () => {
   try {
-    const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(10_000) };
-    const response = await fetch(area.dataset.url, options);
-    if (!response.ok) throw new Error(`status ${response.status}`);
+    const response = await ask(area.dataset.url, { patienceMs: 10_000 });
     const next = parse(await response.text()).body;
     // Not under an open list of choices, and not under a pointer that is about to press.
     if (!area.querySelector("select:focus, button:active")) morphChildren(area, next);

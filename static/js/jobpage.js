@@ -1,4 +1,5 @@
 // The page of a job follows it: by events at each change, and by questions while it runs, for its signs of life.
+import { ask } from "./fetching.js";
 import { live } from "./live.js";
 import { morphChildren, parse } from "./morph.js";
 
@@ -29,9 +30,8 @@ area.addEventListener("click", async ({ target }) => {
 setInterval(async () => {
   if (document.hidden || area.querySelector("[data-status]").dataset.status !== "running") return;
   try {
-    const options = { headers: { Accept: "application/json" }, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(5_000) };
-    const response = await fetch(area.dataset.state, options);
-    if (response.ok) take(await response.json());
+    const response = await ask(area.dataset.state, { accept: "application/json" });
+    take(await response.json());
   } catch {
     // The events go on, and the next question comes.
   }

@@ -17,7 +17,7 @@ const say = document.querySelector("[data-say]");
 
 let stop = null;
 let heardAt = 0;
-let kind = area.querySelector(".ops-health .bd-badge")?.textContent;
+let { kind } = area.querySelector(".ops-health").dataset;
 let isPaused = false;
 let hideTimer = null;
 

@@ -1,4 +1,5 @@
 // While the time of a schedule is typed, the page shows when it would run next.
+import { ask } from "./fetching.js";
 import { morphChildren, parse } from "./morph.js";
 
 const PAUSE_MS = 300;
@@ -13,10 +14,9 @@ const show = async () => {
   const query = new URLSearchParams(NAMES.map((name) => [name, values.get(name) ?? ""]));
   const number = (asked += 1);
   try {
-    const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(5_000) };
-    const response = await fetch(`${form.dataset.preview}?${query}`, options);
+    const response = await ask(`${form.dataset.preview}?${query}`);
     // An answer that was overtaken by a later question is not shown.
-    if (response.ok && number === asked) morphChildren(area, parse(await response.text()).body);
+    if (number === asked) morphChildren(area, parse(await response.text()).body);
   } catch {
     // What stands there stays; the form is checked when it is sent.
   }

@@ -14,7 +14,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from jobs import lifecycle
-from jobs.lifecycle import Record, Seat
+from jobs.admission import Seat
+from jobs.lifecycle import Record
 from jobs.models import Attempt, Job, JobStatus
 from tests.support.probe import tasks
 from tests.support.processes import Site

@@ -14,12 +14,14 @@ from django_rq.models import Dashboard
 
 from jobs import lifecycle
 from jobs.admin.base import audit
+from jobs.admission import Seat
 from jobs.audit import record
 from jobs.models import ActionKind, Attempt, Batch, BulkAction, Job, OperatorAction, Schedule
 from notifications.models import Delivery, Notification
 from organizations.models import ApiKey, Organization, User
 from tests import factories
 from tests.conftest import signed_in
+from tests.support.jobs import created
 from tests.support.staff import all_permissions, staff, staff_client
 from validations.models import BillingRecord, LogEntry
 
@@ -36,8 +38,8 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
         organization=organization, result=run.result, line=2, row=1, patient=HOSTILE
     )
     job = Job(task=HOSTILE, queue="emails", timeout_seconds=1, max_attempts=1, arguments={"note": HOSTILE})
-    lifecycle.create(job)
-    lifecycle.claim(job.pk, lifecycle.Seat(worker=HOSTILE, host="here", pid=1))
+    created(job)
+    lifecycle.claim(job.pk, Seat(worker=HOSTILE, host="here", pid=1))
     Attempt.objects.update(traceback=HOSTILE, error_message=HOSTILE, log=[{"message": HOSTILE}])
     ApiKey.issue(organization, member, HOSTILE)
     told = Notification.unscoped.create(organization=organization, user=member, kind="run_finished", key="k")
@@ -198,18 +200,16 @@ def test_staff_actions_cannot_be_edited(rows: list[Model], superuser: User) -> N
 
 
 def test_the_list_of_jobs_names_organizations(organization: Organization) -> None:
-    lifecycle.create(
-        Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=organization.pk)
-    )
+    created(Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=organization.pk))
     body = staff_client("jobs.view_job").get(reverse("admin:jobs_job_changelist")).content.decode()
     assert f'href="/admin/jobs/job/?tenant_id={organization.pk}">{organization.name}</a>' in body
 
 
 def test_jobs_are_filtered_by_organization(organization: Organization) -> None:
-    mine = lifecycle.create(
+    mine = created(
         Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=organization.pk)
     )
-    lifecycle.create(Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=0))
+    created(Job(task="a", queue="emails", timeout_seconds=1, max_attempts=1, tenant_id=0))
     client = staff_client("jobs.view_job")
     address = reverse("admin:jobs_job_changelist")
     response = client.get(address, {"tenant_id": organization.pk})

@@ -13,10 +13,11 @@ from django_rq.models import Dashboard
 from django_rq.urls import get_admin_urlpatterns
 from redis import Redis
 
-from jobs import dispatch, lifecycle
+from jobs import dispatch
 from jobs.models import Job, JobEvent, JobStatus, OperatorAction
 from organizations.models import User
 from tests.conftest import signed_in
+from tests.support.jobs import created
 from tests.support.processes import free_port, redis_server
 from tests.support.staff import staff_client
 
@@ -54,7 +55,7 @@ def redis(tmp_path: Path, settings: Any, db: None) -> Iterator[Redis]:
 @pytest.fixture
 def job() -> Job:
     """A queued job whose hint stands in Redis."""
-    row = lifecycle.create(Job(task="a.task", queue="emails", timeout_seconds=9, max_attempts=3))
+    row = created(Job(task="a.task", queue="emails", timeout_seconds=9, max_attempts=3))
     job = Job.objects.get(pk=row.pk)
     assert dispatch.push([job])
     return job

@@ -3,15 +3,15 @@
 import pytest
 from django.urls import reverse
 
-from jobs import lifecycle
 from jobs.models import Job
+from tests.support.jobs import created
 from tests.support.staff import staff_client
 
 
 @pytest.fixture
 def queued(db: None) -> None:
     for _number in range(3):
-        lifecycle.create(Job(task="a.task", queue="emails", timeout_seconds=1, max_attempts=1))
+        created(Job(task="a.task", queue="emails", timeout_seconds=1, max_attempts=1))
 
 
 def test_the_first_page_counts_what_the_person_may_see(queued: None) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobs import dispatch
+from jobs.admission import Seat
 from jobs.errors import RefusedError
-from jobs.lifecycle import Seat
 from jobs.signals import job_restarted
 from tests.support.processes import RedisServer, free_port, redis_server
 

@@ -13,10 +13,12 @@ from django.urls import reverse
 from jobs import lifecycle, listing
 from jobs.admin import base, hints
 from jobs.admin.history import cause_text
+from jobs.admission import Seat
 from jobs.models import Attempt, Job, JobEvent, JobStatus, OperatorAction
 from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
+from tests.support.jobs import created
 from tests.support.staff import all_permissions, staff, staff_client
 
 LIST = "admin:jobs_job_changelist"
@@ -28,7 +30,7 @@ def make_job(db: None, no_redis: None) -> Callable[..., Job]:
 
     def make(status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job:
         values = {"task": "a.task", "queue": "emails", "timeout_seconds": 9, "max_attempts": 3}
-        job = lifecycle.create(Job(**values | fields))
+        job = created(Job(**values | fields))
         Job.objects.filter(pk=job.pk).update(status=status)
         return Job.objects.get(pk=job.pk)
 
@@ -132,7 +134,7 @@ def test_the_page_says_which_actions_a_role_does_not_allow(make_job: Callable[..
 
 def test_the_page_shows_attempts_and_timeline(make_job: Callable[..., Job]) -> None:
     job = make_job()
-    lifecycle.claim(job.pk, lifecycle.Seat(worker="worker-7", host="machine", pid=4242))
+    lifecycle.claim(job.pk, Seat(worker="worker-7", host="machine", pid=4242))
     Attempt.objects.update(
         traceback='File "a.py", line 1, in b', error_class="OperationalError", cpu_seconds=1.5
     )

@@ -11,11 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import admission, lifecycle, pauses
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.admission import Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Attempt, HoldReason, Job, JobEvent, JobStatus, RateSlot
 from jobs.queues import QueuePolicy
 from jobs.signals import job_finished
 from jobs.waking import WAKE_KEY
+from tests.support.jobs import created
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
 
@@ -27,7 +29,7 @@ S = JobStatus
 def new_job(queue: str = "validations", **fields: Any) -> Job:
     """A queued job that nobody has sent anywhere."""
     job = Job(task=tasks.empty.name, queue=queue, timeout_seconds=60, max_attempts=3, **fields)
-    return lifecycle.create(job)
+    return created(job)
 
 
 def new_jobs(count: int, queue: str = "validations") -> list[Job]:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from jobs import alerts, census, dispatch, redis_state
+from jobs import alerts, dispatch, redis_state
 from jobs.alerts import Change, rules
 from jobs.alerts.rules import CannotTellError, Rule, Scene, Sighting
 from jobs.models import Alert, AlertKind, Job, JobStatus, MinuteStat, Pause, Schedule, WorkerProcess
+from jobs.moments import database_now
 from jobs.redis_state import RedisState
 from jobs.signals import alert_changed
 from jobs.transport import QUARANTINE_KEY
@@ -186,8 +187,8 @@ def test_a_worker_that_fell_silent_or_ended_serves_nothing(settings: Any) -> Non
     names = [policy.name for policy in settings.JOBS_QUEUES]
     silent = living_worker("w1", names)
     ended = living_worker("w2", names)
-    WorkerProcess.objects.filter(pk=silent.pk).update(seen_at=census.database_now() - MINUTE)
-    WorkerProcess.objects.filter(pk=ended.pk).update(ended_at=census.database_now())
+    WorkerProcess.objects.filter(pk=silent.pk).update(seen_at=database_now() - MINUTE)
+    WorkerProcess.objects.filter(pk=ended.pk).update(ended_at=database_now())
     assert list(sightings(rules.no_worker)) == [""]
 
 
@@ -213,7 +214,7 @@ def test_what_is_paused_is_not_late() -> None:
 def test_a_failure_rate_needs_enough_failures_and_a_large_enough_part(
     failed: int, succeeded: int, expected: list[str]
 ) -> None:
-    minute = census.database_now().replace(second=0, microsecond=0) - 2 * MINUTE
+    minute = database_now().replace(second=0, microsecond=0) - 2 * MINUTE
     MinuteStat.objects.create(
         minute=minute, queue="emails", task="t", failed=failed // 2, lost=failed - failed // 2
     )
@@ -222,7 +223,7 @@ def test_a_failure_rate_needs_enough_failures_and_a_large_enough_part(
 
 
 def test_a_job_far_beyond_its_time_limit_is_stuck() -> None:
-    now = census.database_now()
+    now = database_now()
     for minutes, task in ((1, "short"), (5, "long")):
         waiting_job(
             "reports",
@@ -257,7 +258,7 @@ def test_what_an_absent_redis_cannot_tell_is_not_taken_for_well(look: Any) -> No
 
 
 def test_a_schedule_in_trouble_or_late_is_seen_unless_it_is_paused() -> None:
-    now = census.database_now()
+    now = database_now()
 
     def schedule(name: str, **fields: Any) -> None:
         Schedule.objects.create(name=name, task="t", interval_seconds=60, **fields)
@@ -280,8 +281,8 @@ def test_f01_a_bad_hint_is_news_for_an_hour() -> None:
 
     try:
         assert sightings(rules.quarantine, state) == {}
-        assert found(census.database_now() - timedelta(hours=2)) == {}
-        assert list(found(census.database_now())) == [""]
+        assert found(database_now() - timedelta(hours=2)) == {}
+        assert list(found(database_now())) == [""]
     finally:
         redis.delete(QUARANTINE_KEY)
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError
 from django.test import Client
 
-from jobs import census, roles
+from jobs import roles
 from jobs.models import (
     ActionKind,
     Alert,
@@ -23,6 +23,7 @@ from jobs.models import (
     OperatorAction,
     Pause,
 )
+from jobs.moments import database_now
 from organizations.models import ApiKey, Organization, User
 from tests import factories
 from tests.conftest import signed_in
@@ -112,7 +113,7 @@ def test_e10_a_key_ends_with_its_person_s_work_here_and_when_it_is_revoked(super
     User.objects.filter(pk=superuser.pk).update(is_active=False)
     assert with_key(key).get(PATHS[0]).status_code == 401
     User.objects.filter(pk=superuser.pk).update(is_staff=True, is_active=True)
-    ApiKey.unscoped.filter(pk=row.pk).update(revoked_at=census.database_now())
+    ApiKey.unscoped.filter(pk=row.pk).update(revoked_at=database_now())
     assert with_key(key).get(PATHS[0]).status_code == 401
 
 
@@ -136,7 +137,7 @@ def test_stats_count_the_active_jobs_of_each_queue(viewer_program: Client, setti
     waiting_job("reports", status=JobStatus.SUCCEEDED)
     Pause.objects.create(queue="emails", reason="provider")
     living_worker("w1", ["emails"])
-    minute = census.database_now().replace(second=0, microsecond=0)
+    minute = database_now().replace(second=0, microsecond=0)
     MinuteStat.objects.create(minute=minute, queue="emails", task="t", enqueued=3, succeeded=2, failed=1)
     body = viewer_program.get("/api/queue/stats").json()
     emails = next(queue for queue in body["queues"] if queue["name"] == "emails")
@@ -163,7 +164,7 @@ def test_stats_count_the_active_jobs_of_each_queue(viewer_program: Client, setti
 def test_health_says_what_is_wrong_and_what_to_do(viewer_program: Client, settings: Any) -> None:
     names = [policy.name for policy in settings.JOBS_QUEUES]
     living_worker("w1", names[1:])
-    now = census.database_now()
+    now = database_now()
     Alert.objects.create(
         kind=AlertKind.STUCK, subject="t", pending_since=now, raised_at=now, params={"seconds": 90}
     )
@@ -192,7 +193,7 @@ def test_info_names_versions_and_workers_and_no_address(administrator_program: C
 
 def test_a_job_is_told_with_its_attempts_timeline_and_reason(viewer_program: Client) -> None:
     job = waiting_job("emails", arguments={"delivery_id": "x"}, tenant_id=7)
-    now = census.database_now()
+    now = database_now()
     Attempt.objects.create(
         job=job, number=1, fence=1, started_at=now, outcome="failed", error_class="OSError"
     )
@@ -215,7 +216,7 @@ def test_h04_arguments_are_for_those_who_may_see_them(
 
 def test_a_long_history_is_cut_at_its_beginning(viewer_program: Client) -> None:
     job = waiting_job("emails")
-    now = census.database_now()
+    now = database_now()
     JobEvent.objects.bulk_create(
         JobEvent(job=job, at=now, to_status="queued", cause=f"cause-{number}") for number in range(205)
     )
@@ -246,7 +247,7 @@ def test_each_analysis_answers_on_an_empty_site_and_refuses_nonsense(
 
 
 def test_the_analyses_tell_what_happened(viewer_program: Client) -> None:
-    now = census.database_now()
+    now = database_now()
     minute = now.replace(second=0, microsecond=0)
     MinuteStat.objects.create(
         minute=minute, queue="emails", task="t", enqueued=4, succeeded=3, failed=1, wait_ms=40, run_ms=400,

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection, transaction
 
 from jobs import batches, followups, lifecycle, services
+from jobs.admission import Seat
 from jobs.batches import cancel_batch, open_batch, progress_of, seal_batch
 from jobs.errors import ArgumentsError, BatchSealedError
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Batch, BatchStatus, Job, JobStatus, OperatorAction
 from jobs.tasks import enqueue_many
 from tests.support.jobs import drain, enqueued

@@ -10,10 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from jobs import bulk, control, listing
+from jobs import bulk, bulkstart, control, listing
 from jobs.control import CONTROLS
 from jobs.errors import FencedError, RefusedError
 from jobs.models import ActionKind, BulkAction, Job, JobEvent, JobStatus, OperatorAction
+from jobs.moments import database_now
+from jobs.tasks import act_on_many
 from organizations.models import User
 from tests.support.jobs import drain
 from tests.support.probe import tasks
@@ -49,12 +51,12 @@ def start(
     before: datetime | None = None,
     bulk_id: UUID | None = None,
 ) -> BulkAction:
-    return bulk.start(
+    return bulkstart.start(
         request_of(user),
         CONTROLS[kind],
         bulk_id=bulk_id or uuid4(),
         parameters=parameters or {},
-        before=before or bulk.database_time(),
+        before=before or database_now(),
         matched=5,
         reason="the mail server is back",
     )
@@ -72,7 +74,7 @@ def run_alone(row: BulkAction) -> BulkAction:
         def progress(self, done: int, total: int) -> None:
             assert done <= total
 
-    bulk.act_on_many(Alone(), bulk_id=str(row.pk))
+    act_on_many(Alone(), bulk_id=str(row.pk))
     return BulkAction.objects.get(pk=row.pk)
 
 
@@ -133,7 +135,7 @@ def test_a_person_who_lost_the_permission_meanwhile_does_nothing(user: User) -> 
 
 def test_jobs_that_came_after_the_preview_are_left_alone(user: User) -> None:
     old = make(1)
-    before = bulk.database_time()
+    before = database_now()
     Job.objects.filter(pk=old[0].pk).update(created_at=before - timedelta(minutes=1))
     new = make(1)
     Job.objects.filter(pk=new[0].pk).update(created_at=before + timedelta(milliseconds=1))
@@ -143,7 +145,7 @@ def test_jobs_that_came_after_the_preview_are_left_alone(user: User) -> None:
 
 def test_no_more_than_the_cap_are_touched_the_newest_first(user: User, settings: Any) -> None:
     settings.JOBS_BULK_CAP = 2
-    now = bulk.database_time()
+    now = database_now()
     jobs = make(4)
     for place, job in enumerate(jobs):
         Job.objects.filter(pk=job.pk).update(created_at=now - timedelta(minutes=10 - place))
@@ -184,7 +186,7 @@ def test_x01_an_attempt_that_died_goes_on_where_it_stopped(
             raise DeadError
 
     with pytest.raises(DeadError):
-        bulk.act_on_many(Dying(), bulk_id=str(row.pk))
+        act_on_many(Dying(), bulk_id=str(row.pk))
     assert BulkAction.objects.get().done == 2
     Job.objects.filter(pk__in=[job.pk for job in jobs]).update(status=S.FAILED)
     row = run_alone(row)
@@ -239,7 +241,7 @@ def test_a_preview_counts_what_the_action_is_for() -> None:
     make(3)
     make(2, S.SUCCEEDED)
     filters = bulk.filters_for(
-        {}, CONTROLS[ActionKind.RETRY], before=bulk.database_time() + timedelta(1), may_see_arguments=True
+        {}, CONTROLS[ActionKind.RETRY], before=database_now() + timedelta(1), may_see_arguments=True
     )
     found = bulk.preview(filters)
     assert (found.count, found.is_all, len(found.sample)) == (3, True, 3)
@@ -247,7 +249,7 @@ def test_a_preview_counts_what_the_action_is_for() -> None:
 
 def test_a_preview_of_a_status_that_the_action_is_not_for_finds_nothing() -> None:
     make(2, S.SUCCEEDED)
-    before = bulk.database_time() + timedelta(1)
+    before = database_now() + timedelta(1)
     filters = bulk.filters_for(
         {"status": "succeeded"}, CONTROLS[ActionKind.CANCEL], before=before, may_see_arguments=True
     )
@@ -257,7 +259,7 @@ def test_a_preview_of_a_status_that_the_action_is_not_for_finds_nothing() -> Non
 @pytest.mark.parametrize("q", ["tenant:nobody", 'colour:"red"', "since:soon", "arguments.number=1"])
 def test_a_word_that_is_not_understood_or_not_allowed_does_not_widen_the_action(q: str) -> None:
     make(2)
-    before = bulk.database_time() + timedelta(1)
+    before = database_now() + timedelta(1)
     retry = CONTROLS[ActionKind.RETRY]
     filters = bulk.filters_for({"q": q}, retry, before=before, may_see_arguments=False)
     assert bulk.preview(filters).count == 0

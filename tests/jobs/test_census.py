@@ -7,6 +7,7 @@ import pytest
 
 from jobs import census
 from jobs.models import HoldReason, JobStatus, Pause
+from jobs.moments import database_now
 from tests.support.platform import leading_dispatcher, living_worker, waiting_job
 
 pytestmark = pytest.mark.django_db
@@ -57,9 +58,9 @@ def test_the_count_of_a_large_backlog_ends_at_the_limit(monkeypatch: pytest.Monk
 
 def test_workers_pauses_and_the_leader_are_of_this_moment() -> None:
     living_worker("w1", ["emails", "no-such-queue"])
-    living_worker("w2", ["emails"], seen_at=census.database_now() - timedelta(minutes=1))
+    living_worker("w2", ["emails"], seen_at=database_now() - timedelta(minutes=1))
     Pause.objects.create(queue="reports", reason="printer")
-    Pause.objects.create(queue="ai", reason="over", until=census.database_now() - timedelta(minutes=1))
+    Pause.objects.create(queue="ai", reason="over", until=database_now() - timedelta(minutes=1))
     Pause.objects.create(queue="emails", tenant_id=7, reason="one customer")
     leading_dispatcher("w1@here")
     now = census.take()

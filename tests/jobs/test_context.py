@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from jobs import lifecycle
+from jobs.admission import Seat
 from jobs.context import RunningJob, StopFlag
 from jobs.errors import CancelledError, FencedError, HandBackError, TimeLimitError
-from jobs.lifecycle import Record, Seat
+from jobs.lifecycle import Record
 from jobs.models import Attempt, Job
 from jobs.runner import Report
 from tests.support.probe import tasks

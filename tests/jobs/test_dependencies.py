@@ -11,8 +11,9 @@ import pytest
 from django.db import close_old_connections, connection, transaction
 
 from jobs import dependencies, followups, lifecycle, services
+from jobs.admission import Seat
 from jobs.errors import ArgumentsError
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Job, JobDependency, JobEvent, JobStatus
 from jobs.tasks import chain, enqueue_many
 from tests.support.jobs import drain
@@ -232,10 +233,9 @@ def test_a_parent_that_ends_while_a_dependent_is_made_is_not_held_up_and_found(
         assert child.status == S.BLOCKED
         # A transaction that stays open for long keeps no worker from renewing its lease, nor the job from its end.
         renewed: list[Any] = []
-        thread = in_thread(lambda: renewed.append(lifecycle.renew(running.pk, running.fence)))
+        thread = in_thread(lambda: renewed.extend(lifecycle.renew_many([(running.pk, running.fence)])))
         thread.join(timeout=20)
         assert renewed
-        assert renewed[0]
         thread = in_thread(lambda: lifecycle.fail(running, Record(), Cause.PERMANENT, error_code="failed"))
         thread.join(timeout=20)
         assert status_of(parent) == S.FAILED

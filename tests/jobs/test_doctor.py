@@ -11,10 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from jobs import census, doctor
+from jobs import doctor
 from jobs.doctor import CHECKS, Examination, Finding, Level
 from jobs.doctor.masking import masked
 from jobs.models import Schedule, WorkerProcess
+from jobs.moments import database_now
 from tests.support.mail import free_port, mail_server
 from tests.support.platform import leading_dispatcher, living_worker
 from tests.support.processes import RedisServer
@@ -234,7 +235,7 @@ def test_workers_versions_queues_and_the_leader_are_looked_at(settings: Any) -> 
     assert worst("workers") == Level.WARNING
     WorkerProcess.objects.filter(name="w1").update(version="2")
     assert worst("workers") == Level.OK
-    WorkerProcess.objects.filter(name="w1").update(seen_at=census.database_now().replace(year=2020))
+    WorkerProcess.objects.filter(name="w1").update(seen_at=database_now().replace(year=2020))
     assert "w1" in found("workers")[-1].seen
 
 

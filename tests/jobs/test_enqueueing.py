@@ -165,3 +165,15 @@ def test_a_key_whose_other_job_ends_in_the_same_moment_gives_a_new_job(
 
     monkeypatch.setattr(enqueueing, "_active", look_late)
     assert keyed.enqueue().pk != looks[0].pk
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite proves no condition with several values"
+)
+def test_the_active_job_of_a_key_is_found_by_the_index_over_active_jobs() -> None:
+    rows = Job.objects.active().filter(task=tasks.note.name, idempotency_key="daily").order_by()
+    with connection.cursor() as cursor:
+        # With so few rows the planner would rather read them all.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    assert enqueueing.KEY_TAKEN in rows.explain()

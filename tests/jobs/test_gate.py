@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 from rq.utils import as_text
 
 from jobs import dispatch, gate, lifecycle, waking
-from jobs.gate import Load, room_of
-from jobs.lifecycle import Record, Seat
+from jobs.admission import Seat
+from jobs.gate import UnderWay, room_of
+from jobs.lifecycle import Record
 from jobs.models import Job, JobStatus, RateLift, RateSlot
 from jobs.pauses import Pauses
 from jobs.queues import QueuePolicy, policy_of
@@ -147,8 +148,8 @@ def test_a_lift_that_is_over_counts_for_nothing(own_redis: RedisServer, policy: 
 
 def test_places_and_rate_hold_together(policy: Any, db: None) -> None:
     changed = policy(concurrency=3, rate="2/minute")
-    assert room_of(changed, Load.of(QUEUE)) == 2
-    assert room_of(policy(concurrency=1, rate="2/minute"), Load.of(QUEUE)) == 1
+    assert room_of(changed, UnderWay.of(QUEUE)) == 2
+    assert room_of(policy(concurrency=1, rate="2/minute"), UnderWay.of(QUEUE)) == 1
 
 
 def test_what_redis_refuses_is_held_and_counts_as_refused(own_redis: RedisServer, policy: Any) -> None:

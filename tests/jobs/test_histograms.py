@@ -1,16 +1,22 @@
 """Histograms add up, and give percentiles back that are right within one step."""
 
 import random
+from bisect import bisect_left
 from itertools import pairwise
 
 from jobs import histograms
 from jobs.histograms import BUCKETS_MS
 
 
+def place_of(duration_ms: float) -> int:
+    """The place of the first bound that is not below."""
+    return bisect_left(BUCKETS_MS, duration_ms)
+
+
 def histogram_of(durations_ms: list[float]) -> list[int]:
     counts: dict[int, int] = {}
     for duration in durations_ms:
-        place = histograms.bucket_of(duration)
+        place = place_of(duration)
         counts[place] = counts.get(place, 0) + 1
     return histograms.from_counts(counts)
 
@@ -18,12 +24,6 @@ def histogram_of(durations_ms: list[float]) -> list[int]:
 def test_nothing_has_no_percentile() -> None:
     assert histograms.percentile_ms([], 0.5) is None
     assert histograms.from_counts({}) == []
-
-
-def test_a_duration_belongs_to_the_first_bound_that_is_not_below_it() -> None:
-    assert BUCKETS_MS[histograms.bucket_of(10)] == 10
-    assert BUCKETS_MS[histograms.bucket_of(10.5)] == 15
-    assert histograms.bucket_of(BUCKETS_MS[-1] + 1) == len(BUCKETS_MS)
 
 
 def test_bounds_are_at_most_twice_the_one_before() -> None:
@@ -40,7 +40,7 @@ def test_percentiles_are_right_within_one_step() -> None:
         found = histograms.percentile_ms(histogram_of(durations), share)
         true = ordered[int(share * len(ordered)) - 1]
         assert found is not None
-        assert abs(histograms.bucket_of(found) - histograms.bucket_of(true)) <= 1
+        assert abs(place_of(found) - place_of(true)) <= 1
 
 
 def test_the_sum_of_two_halves_is_the_whole() -> None:

@@ -9,8 +9,9 @@ from django.db import DataError, transaction
 from django.db.models import QuerySet
 
 from jobs import lifecycle
+from jobs.admission import Seat
 from jobs.errors import FencedError, IllegalTransitionError
-from jobs.lifecycle import LEGAL, Cause, Entry, Record, Seat
+from jobs.lifecycle import LEGAL, Cause, Entry, Record
 from jobs.models import (
     FINAL_STATUSES,
     WAITING_STATUSES,
@@ -21,6 +22,7 @@ from jobs.models import (
     JobEvent,
     JobStatus,
 )
+from tests.support.jobs import created
 from tests.support.probe import tasks
 
 pytestmark = pytest.mark.django_db
@@ -126,8 +128,8 @@ def test_progress_of_an_attempt_that_lost_its_job_is_refused(seat: Seat) -> None
 
 def test_a_lease_is_renewed_only_for_its_holder(seat: Seat) -> None:
     job = running_job(seat)
-    assert lifecycle.renew(job.pk, job.fence) is not None
-    assert lifecycle.renew(job.pk, job.fence + 1) is None
+    assert lifecycle.renew_many([(job.pk, job.fence)])
+    assert not lifecycle.renew_many([(job.pk, job.fence + 1)])
 
 
 def test_a_job_that_is_handed_back_has_lost_no_attempt(seat: Seat) -> None:
@@ -203,7 +205,7 @@ def test_a_held_job_says_why_until_it_is_released() -> None:
 
 
 def test_a_blocked_job_waits_for_a_worker_from_when_it_is_unblocked(seat: Seat) -> None:
-    job = lifecycle.create(unsaved(), blocked=True)
+    job = created(unsaved(), blocked=True)
     assert lifecycle.claim(job.pk, seat) is None
     before = job.due_at
     (ready,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
@@ -213,7 +215,7 @@ def test_a_blocked_job_waits_for_a_worker_from_when_it_is_unblocked(seat: Seat) 
 
 
 def test_a_blocked_job_with_a_delay_is_scheduled_when_it_is_unblocked() -> None:
-    job = lifecycle.create(unsaved(), delay=timedelta(hours=1), blocked=True)
+    job = created(unsaved(), delay=timedelta(hours=1), blocked=True)
     (later,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
     assert (later.status, later.due_at) == (S.SCHEDULED, job.due_at)
 
@@ -234,7 +236,7 @@ def test_only_a_failed_job_is_discarded(seat: Seat) -> None:
 def test_an_unsent_job_is_still_queued_and_one_that_runs_is_left_alone(seat: Seat) -> None:
     job = new_job()
     assert lifecycle.unsend(rows_of(job)) == 1
-    assert Job.objects.unsent().get() == job
+    assert Job.objects.get(status=S.QUEUED, sent_at=None) == job
     assert lifecycle.unsend(rows_of(running_job(seat))) == 0
 
 
@@ -286,7 +288,7 @@ def unsaved() -> Job:
 def test_a_job_of_a_gated_queue_is_left_to_the_leader_when_it_is_unblocked() -> None:
     job = unsaved()
     job.queue = "validations"
-    lifecycle.create(job, blocked=True)
+    created(job, blocked=True)
     (ready,) = lifecycle.unblock(rows_of(job), Cause.UNBLOCKED)
     assert (ready.status, ready.sent_at) == (S.QUEUED, None)
 

@@ -302,6 +302,19 @@ def test_a_pause_has_a_reason_an_end_and_a_line_in_the_trail() -> None:
     assert "paused until" in body(client)
 
 
+def test_the_names_of_organizations_are_offered_where_one_is_typed(organization: Organization) -> None:
+    body = staff_client(SEE, "jobs.pause_queue").get(url("_pauses")).content.decode()
+    assert 'list="tenant-names"' in body
+    offered = re.search(r'<datalist id="tenant-names">(.*?)</datalist>', body, re.DOTALL)
+    assert offered
+    assert organization.name in offered[1]
+
+
+def test_what_is_announced_first_is_a_change_of_what_the_page_showed() -> None:
+    state = staff_client(SEE).get(url("_state")).json()
+    assert f'data-kind="{state["kind"]}"' in state["regions"]["health"]
+
+
 def test_one_organization_is_paused_by_its_name(organization: Organization) -> None:
     client = staff_client(SEE, "jobs.pause_queue")
     client.post(url("_pause"), pause_form(queue="", tenant="Clinique des Érables", length=""))

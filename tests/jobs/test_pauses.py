@@ -9,9 +9,9 @@ from django.utils import timezone
 from rq.utils import as_text
 
 from jobs import holding, pauses, waking
+from jobs.dispatcher import Dispatcher
 from jobs.models import HoldReason, Job, JobEvent, JobStatus, Pause
 from jobs.pauses import Pauses
-from jobs.upkeep import Dispatcher
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
 

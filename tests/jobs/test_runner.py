@@ -10,10 +10,10 @@ import pytest
 from django.db import IntegrityError
 
 from jobs import lifecycle, runner
+from jobs.admission import Seat
 from jobs.context import RunningJob
 from jobs.declarations import TASKS
 from jobs.errors import ArgumentsError, JobError, PermanentError, TimeLimitError
-from jobs.lifecycle import Seat
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
 from jobs.runner import Report
 from jobs.tasks import Task, task

@@ -11,8 +11,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from jobs import holding, lifecycle, services, statements
+from jobs.admission import Seat
 from jobs.errors import IllegalTransitionError, RefusedError
-from jobs.lifecycle import Cause, Seat
+from jobs.lifecycle import Cause
 from jobs.models import Attempt, HoldReason, Job, JobEvent, JobStatus
 from jobs.turns import Line, next_ids
 from tests.support.jobs import drain
@@ -166,13 +167,12 @@ def test_a_held_job_that_was_cancelled_and_retried_is_not_said_to_be_held() -> N
     assert (job.status, job.hold_reason) == (S.QUEUED, "")
 
 
-def test_starting_a_queued_job_early_changes_nothing() -> None:
-    assert not services.run_now(job=tasks.empty.enqueue(), by=None)
-
-
-def test_a_job_that_has_ended_cannot_be_started_early() -> None:
+@pytest.mark.parametrize("status", [S.QUEUED, S.HELD, S.BLOCKED, S.FAILED])
+def test_only_a_job_that_waits_for_its_time_can_be_started_early(status: JobStatus) -> None:
+    job = tasks.empty.enqueue()
+    Job.objects.update(status=status)
     with pytest.raises(IllegalTransitionError):
-        services.run_now(job=failed_job(), by=None)
+        services.run_now(job=job, by=None)
 
 
 def test_an_app_can_refuse_that_its_job_is_retried_and_nothing_has_happened(failing_restart: None) -> None:

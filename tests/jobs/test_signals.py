@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from jobs import services
 from jobs.models import Job, JobEvent, JobStatus
-from jobs.signals import job_finished, job_retrying, job_started
+from jobs.signals import job_finished, job_retrying
 from tests.support.jobs import drain
 from tests.support.probe import tasks
 
@@ -21,7 +21,7 @@ Heard = list[tuple[str, str]]
 def heard() -> Iterator[Heard]:
     """What was said of the probe's jobs: the signal, each with the status of its job."""
     said: Heard = []
-    signals = {"started": job_started, "retrying": job_retrying, "finished": job_finished}
+    signals = {"retrying": job_retrying, "finished": job_finished}
     listeners = {name: _listener(name, said) for name in signals}
     for name, signal in signals.items():
         for task in (tasks.empty, tasks.fail_until, tasks.refuse):
@@ -38,22 +38,22 @@ def _listener(name: str, said: Heard) -> Any:
     return listen
 
 
-def test_a_job_that_runs_well_starts_and_finishes(heard: Heard) -> None:
+def test_a_job_that_runs_well_finishes(heard: Heard) -> None:
     tasks.empty.enqueue()
     drain()
-    assert heard == [("started", "running"), ("finished", "succeeded")]
+    assert heard == [("finished", "succeeded")]
 
 
 def test_a_failing_attempt_is_announced_as_retrying(heard: Heard, tmp_path: Any) -> None:
     tasks.fail_until.enqueue(path=str(tmp_path / "out"), attempt=9)
     drain(raising=False)
-    assert heard == [("started", "running"), ("retrying", "retrying")]
+    assert heard == [("retrying", "retrying")]
 
 
 def test_a_failed_job_finishes_once(heard: Heard) -> None:
     tasks.refuse.enqueue()
     drain(raising=False)
-    assert heard == [("started", "running"), ("finished", "failed")]
+    assert heard == [("finished", "failed")]
 
 
 def test_a_cancelled_job_finishes(heard: Heard) -> None:

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from jobs import upkeep
+from jobs import dispatcher
+from jobs.admission import Seat
 from jobs.declarations import TASKS
 from jobs.errors import ArgumentsError
-from jobs.lifecycle import Seat
 from jobs.models import Job, JobStatus
 from jobs.tasks import task
 from jobs.transport import HintJob
@@ -72,7 +72,7 @@ def test_f04_redis_is_given_the_id_after_the_commit_and_nothing_of_the_arguments
 def test_an_urgent_job_goes_before_the_others(own_redis: RedisServer) -> None:
     first, urgent = tasks.empty.enqueue(), tasks.empty.using(priority=5).enqueue()
     Job.objects.update(sent_at=None)
-    upkeep.Dispatcher().tick()
+    dispatcher.Dispatcher().tick()
     waiting = own_redis.client.lrange("rq:queue:critical", 0, -1)
     assert waiting == [str(urgent.pk).encode(), str(first.pk).encode()]
 

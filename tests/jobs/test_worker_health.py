@@ -15,8 +15,9 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
-from jobs import census, processes
+from jobs import processes
 from jobs.models import WorkerProcess
+from jobs.moments import database_now
 from tests.support.platform import living_worker
 from tests.support.processes import wait_until
 
@@ -61,9 +62,9 @@ def test_no_worker_of_this_host_is_a_failure() -> None:
 
 def test_a_worker_that_fell_silent_or_ended_is_a_failure(dispatcher: int) -> None:
     worker = living_worker("w1", [], host=HERE, pid=os.getpid())
-    WorkerProcess.objects.update(seen_at=census.database_now() - timedelta(minutes=1))
+    WorkerProcess.objects.update(seen_at=database_now() - timedelta(minutes=1))
     assert probe()[0] == 1
-    WorkerProcess.objects.update(seen_at=census.database_now(), ended_at=census.database_now())
+    WorkerProcess.objects.update(seen_at=database_now(), ended_at=database_now())
     assert probe("--name", worker.name)[0] == 1
 
 
@@ -72,7 +73,7 @@ def test_a_worker_without_its_dispatcher_is_a_failure_unless_it_stops(dispatcher
     living_worker("w1", [], host=HERE, pid=os.getpid())
     processes.stop(dispatcher)
     assert probe() == (1, "w1 has no dispatcher.\n")
-    WorkerProcess.objects.update(stopping_at=census.database_now())
+    WorkerProcess.objects.update(stopping_at=database_now())
     assert probe()[0] == 0
 
 

@@ -26,7 +26,7 @@ from jobs.processes import memory_of_tree
 from jobs.runner import Report
 from jobs.workers import Worker
 from jobs.workers.horse import Harness, Horse
-from jobs.workers.presence import KEPT, Presence
+from jobs.workers.presence import Presence
 from jobs.workers.shift import Shift
 from jobs.workers.taking import Taking
 from jobs.workers.traces import Traces
@@ -295,11 +295,7 @@ def test_a_worker_s_row_follows_it_from_its_start_to_its_end() -> None:
 
 
 @pytest.mark.django_db
-def test_a_worker_that_starts_takes_the_place_of_its_name_and_removes_long_gone_ones() -> None:
-    old = Presence("old", [])
-    old.begin()
-    old.end()
-    WorkerProcess.objects.update(seen_at=Now() - 2 * KEPT, started_at=Now() - 2 * KEPT)
+def test_a_worker_that_starts_takes_the_place_of_its_name() -> None:
     Presence("w1", []).begin()
     again = Presence("w1", [])
     WorkerProcess.objects.update(ended_at=Now())

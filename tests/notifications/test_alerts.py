@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from jobs import census, dispatch
+from jobs import dispatch
 from jobs.alerts import Change
 from jobs.models import Alert, AlertKind, Job, JobStatus
+from jobs.moments import database_now
 from jobs.signals import alert_changed
 from notifications import querysets, rendering
 from notifications.models import Delivery, DeliveryStatus, Notification
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 def changed(change: Change = Change.RAISED, **fields: Any) -> Alert:
     """An alert of which listeners were just told."""
-    now = census.database_now()
+    now = database_now()
     defaults: dict[str, Any] = {"kind": AlertKind.NO_WORKER, "subject": "emails", "params": {"ready": 3}}
     alert = Alert.objects.create(pending_since=now, raised_at=now, told_at=now, **defaults | fields)
     send(alert, change)
@@ -49,7 +50,7 @@ def test_the_same_change_is_told_once_and_the_end_as_well(superuser: User) -> No
     alert = changed()
     send(alert, Change.RAISED)
     assert Notification.unscoped.count() == 1
-    alert.resolved_at = census.database_now()
+    alert.resolved_at = database_now()
     send(alert, Change.RESOLVED)
     assert [row.parameters["change"] for row in querysets.inbox(superuser.pk)] == ["resolved", "raised"]
 

@@ -1,8 +1,10 @@
 """Jobs in tests: what was enqueued, and running it here through the same runner that workers use."""
 
+from datetime import timedelta
 from typing import Any
 
-from jobs import followups, holding, runner
+from jobs import followups, holding, lifecycle, runner
+from jobs.lifecycle import Entry
 from jobs.models import WAITING_STATUSES, Job, JobStatus
 from jobs.pauses import Pauses
 from jobs.runner import Outcome
@@ -11,8 +13,13 @@ from jobs.tasks import Task
 
 def enqueued(task: Task, **arguments: Any) -> list[Job]:
     """The waiting jobs of the task that have these arguments among theirs, the oldest first."""
-    jobs = Job.objects.filter(task=task.name, status__in=WAITING_STATUSES).order_by("created_at")
+    jobs = Job.objects.filter(task=task.name, status__in=sorted(WAITING_STATUSES)).order_by("created_at")
     return [job for job in jobs if arguments.items() <= job.arguments.items()]
+
+
+def created(job: Job, *, delay: timedelta | None = None, blocked: bool = False) -> Job:
+    """The job, now a row: ready to be sent, scheduled for later, or blocked."""
+    return lifecycle.create_many([Entry(job, delay, blocked)])[0]
 
 
 def assert_enqueued(task: Task, **arguments: Any) -> Job:
@@ -21,7 +28,7 @@ def assert_enqueued(task: Task, **arguments: Any) -> Job:
     Raises: AssertionError when there is none, or more than one.
     """
     found = enqueued(task, **arguments)
-    waiting = list(Job.objects.filter(status__in=WAITING_STATUSES).values_list("task", "arguments"))
+    waiting = list(Job.objects.filter(status__in=sorted(WAITING_STATUSES)).values_list("task", "arguments"))
     assert len(found) == 1, f"{len(found)} jobs of {task.name} with {arguments}; waiting are {waiting}"
     return found[0]
 

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from jobs import lifecycle
+from jobs.admission import Seat
 from jobs.context import RunningJob, StopFlag
 from jobs.errors import FencedError
-from jobs.lifecycle import Seat
 from jobs.models import Job, JobStatus
 from organizations.models import Organization, User
 from tests import factories

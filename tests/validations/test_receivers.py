@@ -7,6 +7,7 @@ import pytest
 from django.core.files.storage import FileSystemStorage
 
 from jobs import lifecycle
+from jobs.admission import Seat
 from organizations.announcements import announced
 from organizations.models import Organization, User
 from tests import factories
@@ -59,7 +60,7 @@ def test_x04_a_run_whose_worker_was_asked_to_stop_waits_again(
 ) -> None:
     run = factories.sent_run(organization, member)
     assert run.job is not None
-    job = lifecycle.claim(run.job.pk, lifecycle.Seat(worker="worker-1", host="here", pid=1))
+    job = lifecycle.claim(run.job.pk, Seat(worker="worker-1", host="here", pid=1))
     assert job is not None
     ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.PROCESSING, progress_percent=40)
     lifecycle.hand_back(job, lifecycle.Record())

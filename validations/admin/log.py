@@ -1,9 +1,11 @@
 """Steps in the life of runs."""
 
+from uuid import UUID
+
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from jobs.admin.base import ReadOnlyAdmin, link_to, time_text, uuid_of
+from jobs.admin.base import ReadOnlyAdmin, link_to, time_text
 from validations import steps
 from validations.models import LogEntry
 
@@ -17,7 +19,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("display_at",)
     list_select_related = ("run", "organization")
     list_defer = ("run__reading", "run__summary")
-    search_exact = {"run__id": uuid_of}
+    search_exact = {"run__id": UUID}
     search_help_text = gettext_lazy("Id of a run")
     fields = ("at", "display_step", "display_run", "organization", "code")
 

@@ -1,6 +1,7 @@
 """Rows of files: findings and billing records, with patients in them."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,7 +15,6 @@ from jobs.admin.base import (
     as_json,
     badge,
     link_to,
-    uuid_of,
 )
 from validations.admin.badges import SEVERITY_KINDS
 from validations.models import BillingRecord, Finding
@@ -47,7 +47,7 @@ class PatientDataAdmin(ReadOnlyAdmin):
 
     ordering = ("-id",)
     list_select_related = ("result__run", "organization")
-    search_exact = {"result__run__id": uuid_of}
+    search_exact = {"result__run__id": UUID}
     search_help_text = gettext_lazy("Id of a run")
     link_lookups = ("result__id__exact",)
 

@@ -1,6 +1,7 @@
 """Runs: how each went, what was found, and the buttons to cancel, retry, repeat and delete."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -20,7 +21,6 @@ from jobs.admin.base import (
     person,
     seconds_text,
     time_text,
-    uuid_of,
 )
 from jobs.errors import IllegalTransitionError
 from organizations.models import Membership
@@ -55,7 +55,7 @@ class ValidationRunAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_select_related = ("organization",)
     list_defer = ("reading", "summary", "options", "error_params")
-    search_exact = {"id": uuid_of, "job_id": uuid_of}
+    search_exact = {"id": UUID, "job_id": UUID}
     search_help_text = gettext_lazy("Id of a run or of its job")
     actions = ("cancel_runs", "retry_runs", "repeat_runs", "delete_runs")
     page_actions = actions

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -10,7 +10,8 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs.gate import Load, starts_left
+from jobs import census
+from jobs.gate import UnderWay, starts_left
 from jobs.models import (
     ACTIVE_STATUSES,
     WAITING_STATUSES,
@@ -18,14 +19,11 @@ from jobs.models import (
     JobDependency,
     JobStatus,
     RateSlot,
-    WorkerProcess,
 )
 from jobs.moments import earliest
 from jobs.pauses import pause_of
 from jobs.queues import QueuePolicy, policy_of
 
-# A worker that has said nothing for so long serves no queue; it speaks every few seconds.
-SILENCE = timedelta(seconds=30)
 # More jobs than this before a job are not counted.
 MOST_AHEAD = 1000
 
@@ -73,14 +71,14 @@ def _reasons(job: Job, policy: QueuePolicy) -> Iterator[WaitReason]:
 
 
 def _at_the_gate(job: Job, policy: QueuePolicy) -> Iterator[WaitReason]:
-    load, ahead = Load.of(job.queue), _count(_unsent_before(job))
-    taken = load.running.total() + load.sent.total()
+    under_way, ahead = UnderWay.of(job.queue), _count(_unsent_before(job))
+    taken = under_way.running.total() + under_way.sent.total()
     if policy.concurrency is not None and taken >= policy.concurrency:
         text = _("waits for a free place: %(taken)d of %(places)d taken")
         numbers = {"taken": min(taken, policy.concurrency), "places": policy.concurrency}
         yield WaitReason("place", text % numbers, ahead=ahead)
     starts = starts_left(policy)
-    if starts is not None and starts <= load.sent.total():
+    if starts is not None and starts <= under_way.sent.total():
         yield _at_its_rate(job.queue, ahead)
     yield WaitReason("turn", _("waits for its turn"), ahead=ahead)
 
@@ -95,7 +93,7 @@ def _at_its_rate(queue: str, ahead: int) -> WaitReason:
 
 
 def _blocked(job: Job) -> WaitReason:
-    unfinished = JobDependency.objects.filter(job=job.pk, parent__status__in=ACTIVE_STATUSES).count()
+    unfinished = JobDependency.objects.filter(job=job.pk, parent__status__in=sorted(ACTIVE_STATUSES)).count()
     text = ngettext("waits for %(count)d other job", "waits for %(count)d other jobs", unfinished)
     return WaitReason("jobs", text % {"count": unfinished}, ahead=unfinished)
 
@@ -109,8 +107,7 @@ def _paused(reason: str, until: datetime | None) -> str:
 
 def _is_served(queue: str) -> bool:
     """Whether a worker that lives takes jobs of the queue."""
-    living = WorkerProcess.objects.filter(ended_at=None, seen_at__gt=Now() - SILENCE)
-    return any(queue in queues for queues in living.values_list("queues", flat=True))
+    return any(queue in worker.queues for worker in census.living_workers())
 
 
 def _unsent_before(job: Job) -> list[QuerySet[Job]]:

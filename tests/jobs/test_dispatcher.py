@@ -8,11 +8,12 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.db.models.functions import Now
 from rq.utils import as_text
 
-from jobs import dispatch, holding, lifecycle, rescue, resending, runner, upkeep
+from jobs import dispatch, holding, lifecycle, rescue, runner
+from jobs.admission import Seat
+from jobs.dispatcher import TICKS_BETWEEN_CHECKS, Chore, Dispatcher, check_interval, chores
 from jobs.errors import FencedError
-from jobs.lifecycle import Cause, Record, Seat
+from jobs.lifecycle import Cause, Record
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
-from jobs.upkeep import Chore, Dispatcher
 from jobs.workers import settling
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
@@ -140,8 +141,8 @@ def test_x09_a_hint_that_was_deleted_by_hand_is_sent_again(own_redis: RedisServe
     dispatcher = Dispatcher()
     dispatcher.tick()
     own_redis.client.lrem("rq:queue:critical", 0, str(lost.pk))
-    Job.objects.update(sent_at=Now() - upkeep.check_interval())
-    sent = [dispatcher.tick() for _ in range(upkeep.TICKS_BETWEEN_CHECKS)]
+    Job.objects.update(sent_at=Now() - check_interval())
+    sent = [dispatcher.tick() for _ in range(TICKS_BETWEEN_CHECKS)]
     assert sum(sent) == 1
     assert sorted(hints(own_redis)) == sorted([str(lost.pk), str(kept.pk)])
 
@@ -150,7 +151,7 @@ def test_a_long_queue_is_not_sent_again_and_again(own_redis: RedisServer) -> Non
     for _ in range(20):
         tasks.empty.enqueue()
     dispatcher = Dispatcher()
-    for _ in range(3 * upkeep.TICKS_BETWEEN_CHECKS):
+    for _ in range(3 * TICKS_BETWEEN_CHECKS):
         Job.objects.update(sent_at=Now() - timedelta(minutes=10))
         dispatcher.tick()
     assert len(hints(own_redis)) == 20
@@ -245,10 +246,10 @@ def test_each_chore_has_its_own_interval(no_redis: None) -> None:
 
 
 def test_x18_every_chore_of_the_platform_runs_in_a_tick(own_redis: RedisServer) -> None:
-    chores = upkeep.chores()
-    Dispatcher(own_chores=chores).tick()
-    assert all(chore.due_at > 0 for chore in chores)
-    assert {"schedules", "follow-ups", "statistics", "alerts"} <= {chore.name for chore in chores}
+    own = chores()
+    Dispatcher(own_chores=own).tick()
+    assert all(chore.due_at > 0 for chore in own)
+    assert {"schedules", "follow-ups", "statistics", "alerts"} <= {chore.name for chore in own}
 
 
 def test_x13_a_database_that_fails_in_the_middle_of_a_tick_ends_that_tick_alone(
@@ -272,10 +273,10 @@ def test_x13_a_database_that_fails_in_the_middle_of_a_tick_ends_that_tick_alone(
 def test_x09_all_of_a_long_queue_whose_key_was_deleted_is_sent_again_at_one_look(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resending, "BATCH_SIZE", 8)
+    monkeypatch.setattr(dispatch, "MOST_LOOKED_FOR", 8)
     jobs = [tasks.empty.enqueue() for _ in range(30)]
     own_redis.client.delete("rq:queue:critical")
-    assert resending.unsend_missing(timedelta(0)) == 30
+    assert dispatch.unsend_missing(timedelta(0)) == 30
     Dispatcher(own_chores=()).tick()
     assert sorted(hints(own_redis)) == sorted(str(job.pk) for job in jobs)
 
@@ -284,7 +285,7 @@ def test_a_row_that_was_sent_again_meanwhile_is_not_unsent(own_redis: RedisServe
     job = tasks.empty.enqueue()
     seen = Job.objects.get(pk=job.pk)
     Job.objects.filter(pk=job.pk).update(sent_at=Now() + timedelta(seconds=1))
-    assert resending._unsend([seen]) == 0
+    assert dispatch._unsend([seen]) == 0
 
 
 def test_a_row_that_cannot_be_rescued_stops_neither_the_others_nor_the_sending(

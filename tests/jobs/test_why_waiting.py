@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from jobs import pauses
 from jobs.models import HoldReason, Job, JobDependency, JobStatus, RateSlot, WorkerProcess
 from jobs.queues import policy_of
-from jobs.waiting import WaitReason, why_waits
+from jobs.why_waiting import WaitReason, why_waits
 
 pytestmark = pytest.mark.django_db
 

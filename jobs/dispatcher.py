@@ -28,7 +28,6 @@ from jobs import (
     processes,
     pruning,
     rescue,
-    resending,
     schedules,
     statistics,
     totals,
@@ -125,9 +124,9 @@ class Dispatcher:
             return 0
         if dispatch.came_back_empty():
             logger.warning("Redis holds nothing of this site; what it had is sent again")
-            _apart(lambda: resending.unsend_missing(timedelta(0)))
+            _apart(lambda: dispatch.unsend_missing(timedelta(0)))
         elif self._ticks % TICKS_BETWEEN_CHECKS == 0:
-            _apart(lambda: resending.unsend_missing(check_interval()))
+            _apart(lambda: dispatch.unsend_missing(check_interval()))
         _apart(lambda: holding.release_held(pauses))
         return self.send(queues_of(Line.UNSENT), pauses)
 
