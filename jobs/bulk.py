@@ -24,6 +24,7 @@ from jobs.errors import FencedError, PermanentError, RefusedError
 from jobs.listing import Place
 from jobs.models import ActionKind, BulkAction, Job
 from jobs.search import Filters
+from jobs.slots import zone_named
 from jobs.tasks import task
 
 PERMISSION = "jobs.bulk_job"
@@ -35,6 +36,8 @@ PREVIEW_SECONDS = 1.5
 # More jobs than this are confirmed by typing their number.
 TYPED_FROM = 100
 SAMPLE = 10
+# Beside the filters of an address: the time zone in which their times were meant.
+ZONE = "zone"
 # Looking for the next batch is not the part that takes time; it ends when the batch is full.
 _NO_LIMIT = float("inf")
 # From the last id to the first: no job has one in between.
@@ -57,8 +60,11 @@ def filters_for(
     """The jobs that the filters find, were there at that moment, and have a status that the action is for.
 
     A word that is not understood, or not this person's to ask, would widen the action: it is for no job then.
+    Times are in the zone that the parameters name, which is that of who asked and not of the worker that acts.
     """
-    filters = search.parse(parameters, may_see_arguments=may_see_arguments, now=before)
+    zone = zone_named(parameters[ZONE]) if ZONE in parameters else timezone.get_current_timezone()
+    with timezone.override(zone):
+        filters = search.parse(parameters, may_see_arguments=may_see_arguments, now=before)
     if filters.unknown:
         return replace(filters, ids=_NO_IDS)
     until = min(filters.until, before) if filters.until else before

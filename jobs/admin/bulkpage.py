@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -65,6 +66,7 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
     if chosen is None or chosen.act is None:
         return _choose(request, frame, parameters)
     control.require(request, chosen)
+    parameters[bulk.ZONE] = timezone.get_current_timezone_name()
     before = bulk.database_time()
     found = bulk.preview(_filters(request, parameters, chosen, before))
     token = {
@@ -113,6 +115,10 @@ def _filters(
     return bulk.filters_for(parameters, chosen, before=before, may_see_arguments=may_see_arguments)
 
 
+def _of_list(parameters: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if name != bulk.ZONE}
+
+
 def _choose(request: HttpRequest, frame: dict[str, Any], parameters: dict[str, str]) -> HttpResponse:
     offered = [control.CONTROLS[kind] for kind in OFFERED if control.CONTROLS[kind].may(request.user)]
     query = urlencode(parameters)
@@ -153,7 +159,7 @@ def _preview(
         ],
         "token": token,
         "form": form,
-        "list_url": f"{reverse('admin:jobs_job_changelist')}?{urlencode(parameters)}",
+        "list_url": f"{reverse('admin:jobs_job_changelist')}?{urlencode(_of_list(parameters))}",
     }
     return render(request, "admin/jobs/job/bulk_preview.html", context, status=400 if form.errors else 200)
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
@@ -298,7 +300,8 @@ def test_a_bulk_action_goes_from_preview_to_its_page(steward: User) -> None:
     response = client.post(BULK, previewed(client, status="failed", action="retry"))
     row = BulkAction.objects.get()
     assert response["Location"] == reverse("admin:jobs_bulkaction_change", args=[row.pk])
-    assert (row.by, row.matched, row.filters) == (steward, 3, {"status": "failed"})
+    assert (row.by, row.matched) == (steward, 3)
+    assert row.filters == {"status": "failed", "zone": settings.TIME_ZONE}
     drain(raising=False)
     body = client.get(response["Location"]).content.decode()
     assert "Done" in body
@@ -323,6 +326,21 @@ def test_a_bulk_action_needs_a_reason_and_for_many_jobs_their_number(
     assert client.post(BULK, data).status_code == 400
     assert not BulkAction.objects.exists()
     assert client.post(BULK, data | {"typed": "2"}).status_code == 302
+
+
+def test_a_bulk_action_means_the_times_that_the_preview_meant_to_the_person(steward: User) -> None:
+    """In Paris it is 10:00 six hours before it is in Montréal, where the worker is."""
+    steward.time_zone = "Europe/Paris"
+    steward.save()
+    paris = ZoneInfo("Europe/Paris")
+    early, late = ended(), ended()
+    for job, hour in ((early, 9), (late, 11)):
+        Job.objects.filter(pk=job.pk).update(created_at=datetime(2026, 3, 3, hour, tzinfo=paris))
+    client = signed_in(steward)
+    assert client.post(BULK, previewed(client, action="retry", until="2026-03-03T10:00")).status_code == 302
+    drain(raising=False)
+    assert list(JobEvent.objects.filter(cause="retried").values_list("job_id", flat=True)) == [early.pk]
+    assert "zone" not in client.get(BULK, {"action": "retry"}).context["list_url"]
 
 
 @pytest.mark.parametrize("token", ["", "x", "eyJ:x:y"])
