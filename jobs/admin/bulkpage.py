@@ -34,21 +34,17 @@ class BulkForm(forms.Form):
     reason = forms.CharField(label=gettext_lazy("Reason, for the audit trail"), max_length=200)
     typed = forms.CharField(required=False, max_length=20)
 
-    def __init__(self, count: int, *args: Any, **options: Any) -> None:
+    def __init__(self, number: int | None, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.count = count
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether the number has to be typed."""
-        return self.count >= bulk.TYPED_FROM
+        # What has to be typed, if anything.
+        self.number = number
 
     def clean_typed(self) -> str:
         """The number, if it is the one that was shown."""
         text = str(self.cleaned_data["typed"])
         # People type it as the page shows it, with what parts its thousands.
-        if self.is_typed and "".join(filter(str.isdecimal, text)) != str(self.count):
-            raise ValidationError(_("Type the number %(count)s.") % {"count": self.count})
+        if self.number is not None and "".join(filter(str.isdecimal, text)) != str(self.number):
+            raise ValidationError(_("Type the number %(count)s.") % {"count": self.number})
         return text
 
 
@@ -75,11 +71,11 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         "filters": parameters,
         "before": before.isoformat(),
         "count": found.count,
+        "typed": _to_type(found),
         "user": request.user.pk,
     }
-    return _preview(
-        request, frame, chosen, parameters, found, signing.dumps(token, salt=_SALT), BulkForm(found.count)
-    )
+    form = BulkForm(token["typed"])
+    return _preview(request, frame, chosen, parameters, found, signing.dumps(token, salt=_SALT), form)
 
 
 def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
@@ -91,7 +87,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         raise BadRequest
     chosen = control.CONTROLS[token["action"]]
     before = datetime.fromisoformat(token["before"])
-    form = BulkForm(token["count"], request.POST)
+    form = BulkForm(token["typed"], request.POST)
     if not form.is_valid():
         found = bulk.preview(_filters(request, token["filters"], chosen, before))
         found = bulk.Preview(token["count"], found.is_all, found.sample)
@@ -106,6 +102,13 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         reason=form.cleaned_data["reason"],
     )
     return HttpResponseRedirect(reverse("admin:jobs_bulkaction_change", args=[row.pk]))
+
+
+def _to_type(found: bulk.Preview) -> int | None:
+    """The number that is typed by hand: of the jobs, or while they were not all counted of those it may become."""
+    if not found.is_all:
+        return settings.JOBS_BULK_CAP
+    return found.count if found.count >= bulk.TYPED_FROM else None
 
 
 def _filters(

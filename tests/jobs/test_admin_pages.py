@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
@@ -291,7 +290,7 @@ def previewed(client: Client, **query: str) -> dict[str, str]:
     return {"preview": response.context["token"], "reason": "the mail server is back"}
 
 
-def test_a_bulk_action_goes_from_preview_to_its_page(steward: User) -> None:
+def test_a_bulk_action_goes_from_preview_to_its_page(steward: User, settings: Any) -> None:
     jobs = [ended() for _number in range(3)]
     ended(S.SUCCEEDED)
     client = signed_in(steward)
@@ -341,6 +340,20 @@ def test_a_bulk_action_means_the_times_that_the_preview_meant_to_the_person(stew
     drain(raising=False)
     assert list(JobEvent.objects.filter(cause="retried").values_list("job_id", flat=True)) == [early.pk]
     assert "zone" not in client.get(BULK, {"action": "retry"}).context["list_url"]
+
+
+def test_an_action_on_jobs_that_were_not_all_counted_asks_for_the_number_it_may_reach(
+    steward: User, settings: Any
+) -> None:
+    settings.JOBS_BULK_CAP = 2
+    for _number in range(3):
+        ended()
+    client = signed_in(steward)
+    data = previewed(client, action="retry")
+    assert client.post(BULK, data).status_code == 400
+    assert client.post(BULK, data | {"typed": "3"}).status_code == 400
+    assert not BulkAction.objects.exists()
+    assert client.post(BULK, data | {"typed": "2"}).status_code == 302
 
 
 @pytest.mark.parametrize("token", ["", "x", "eyJ:x:y"])
