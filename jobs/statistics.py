@@ -20,7 +20,17 @@ from django.db.models.functions.datetime import TruncBase
 
 from jobs import histograms, live
 from jobs.census import database_now
-from jobs.models import Attempt, AttemptOutcome, DayStat, HourStat, Job, JobStatus, MinuteStat, Stat
+from jobs.models import (
+    FINAL_STATUSES,
+    Attempt,
+    AttemptOutcome,
+    DayStat,
+    HourStat,
+    Job,
+    JobStatus,
+    MinuteStat,
+    Stat,
+)
 from jobs.pauses import TOPIC
 
 MINUTE = timedelta(minutes=1)
@@ -210,7 +220,10 @@ def _ended(since: datetime, until: datetime, span: type[TruncBase]) -> Iterator[
         outcome=AttemptOutcome.RUNNING
     )
     failed = Q(outcome__in=[AttemptOutcome.FAILED, AttemptOutcome.LOST])
-    followed = Q(job__fence__gt=F("fence")) | Q(job__status=JobStatus.RETRYING)
+    # Tried again, or to be: also while it waits for a worker, and when it was cancelled before, which tells from a
+    # failure that was discarded by its empty code. Once counted, it stays so: a counter never shrinks.
+    cancelled = Q(job__status=JobStatus.CANCELLED, job__error_code="")
+    followed = Q(job__fence__gt=F("fence")) | ~Q(job__status__in=FINAL_STATUSES) | cancelled
     ran = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
     bounds = [timedelta(milliseconds=bound) for bound in histograms.BUCKETS_MS]
     rows = (

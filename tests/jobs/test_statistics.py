@@ -74,6 +74,24 @@ def test_an_attempt_counts_where_it_started_and_where_it_ended() -> None:
     assert (after.enqueued, sum(after.wait_histogram), after.succeeded) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.HELD, JobStatus.CANCELLED])
+def test_a_retry_stays_counted_whatever_becomes_of_it(clock: Any, status: JobStatus) -> None:
+    attempt(NOON, outcome="failed", status=JobStatus.RETRYING)
+    statistics.roll_up()
+    assert MinuteStat.objects.get().retried == 1
+    Job.objects.update(status=status)
+    clock(NOON + timedelta(seconds=65))
+    statistics.roll_up()
+    assert MinuteStat.objects.get().retried == 1
+
+
+def test_a_failure_that_was_discarded_is_no_retry() -> None:
+    attempt(NOON, outcome="failed", status=JobStatus.CANCELLED)
+    Job.objects.update(error_code="failed")
+    statistics.roll_up()
+    assert MinuteStat.objects.get().retried == 0
+
+
 def test_repeating_it_changes_nothing(clock: Any) -> None:
     for seconds in (5, 70, 100, 200):
         attempt(NOON - timedelta(seconds=seconds), task=f"a.task{seconds % 3}")
