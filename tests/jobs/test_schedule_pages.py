@@ -103,6 +103,22 @@ def test_the_page_shows_the_next_five_runs_the_clocks_and_the_last_runs(schedule
     assert "/tmp/out" not in body
 
 
+def test_the_next_runs_at_equal_distances_count_from_the_next_one(schedule: Schedule) -> None:
+    Schedule.objects.update(
+        cron="", interval_seconds=6 * 3600, next_at=timezone.now() + timedelta(minutes=10, seconds=30)
+    )
+    client = staff_client(*EVERYTHING)
+    shown = client.get(page(schedule)).context["preview"]["slots"]
+    first, second = (slot["in"].replace("\u00a0", " ") for slot in shown[:2])
+    assert (first[:9], second) == ("in 10 min", "in 6 h 10 min")
+    form = {"how": "interval", "every": "6", "unit": "3600", "time_zone": "Europe/Paris"}
+    address = reverse("admin:jobs_schedule_preview")
+    same = client.get(address, form | {"schedule": str(schedule.pk)}).context["preview"]["slots"]
+    assert same[0]["text"] == shown[0]["text"]
+    changed = client.get(address, form | {"schedule": str(schedule.pk), "every": "5"})
+    assert changed.context["preview"]["slots"][0]["text"] != shown[0]["text"]
+
+
 def test_a_schedule_whose_time_cannot_be_read_has_a_page_that_says_so(schedule: Schedule) -> None:
     Schedule.objects.update(time_zone="Nowhere/Here", trouble="timing", task="probe.unheard_of")
     client = staff_client(*EVERYTHING)
