@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
-from jobs import tenants
+from jobs import bulk, tenants
 from jobs.admin import bulkpage
 from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, time_text
 from jobs.models import ActionKind, BulkAction, OperatorAction
@@ -111,7 +111,7 @@ class BulkActionAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": _("Action on many jobs"),
             "state_url": reverse("admin:jobs_bulkaction_state", args=[row.pk]),
-            **_facts(row),
+            **_facts(request, row),
         }
         return render(request, "admin/jobs/bulkaction/page.html", context)
 
@@ -120,7 +120,7 @@ class BulkActionAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = get_object_or_404(BulkAction.objects.select_related("by", "job"), pk=bulk_id)
-        html = render_to_string("admin/jobs/bulkaction/_page.html", _facts(row))
+        html = render_to_string("admin/jobs/bulkaction/_page.html", _facts(request, row))
         is_over = row.finished_at is not None or row.job is None or row.job.is_final
         return JsonResponse({"html": html, "done": is_over})
 
@@ -135,10 +135,15 @@ class BulkActionAdmin(ReadOnlyAdmin):
         return row.get_action_display()
 
 
-def _facts(row: BulkAction) -> dict[str, Any]:
+def _facts(request: HttpRequest, row: BulkAction) -> dict[str, Any]:
+    shown = dict(row.filters)
+    if not request.user.has_perm(bulk.VIEW_ARGUMENTS):
+        # It may hold the value of an argument.
+        shown.pop("q", None)
     return {
         "row": row,
-        "said": bulkpage.said(row.filters),
+        "said": bulkpage.said(shown),
+        "is_whole": shown == row.filters,
         "progress": bulkpage.progress_of(row),
         "started": time_text(row.created_at),
         "finished": time_text(row.finished_at) if row.finished_at else "",

@@ -356,6 +356,20 @@ def test_an_action_on_jobs_that_were_not_all_counted_asks_for_the_number_it_may_
     assert client.post(BULK, data | {"typed": "2"}).status_code == 302
 
 
+def test_e03_who_may_not_see_arguments_sees_none_in_the_search_of_a_bulk_action(steward: User) -> None:
+    row = BulkAction.objects.create(
+        action="retry", filters={"q": 'arguments.name="Jean Tremblay"'}, cap=5, created_before=timezone.now(),
+        reason="x", by=steward,
+    )  # fmt: skip
+    for view in ("change", "state"):
+        address = reverse(f"admin:jobs_bulkaction_{view}", args=[row.pk])
+        body = staff_client("jobs.view_bulkaction").get(address).content.decode()
+        assert "Tremblay" not in body
+        assert "every job" not in body
+        allowed = staff_client("jobs.view_bulkaction", "jobs.view_job_arguments").get(address)
+        assert "Tremblay" in allowed.content.decode()
+
+
 @pytest.mark.parametrize("token", ["", "x", "eyJ:x:y"])
 def test_a_preview_that_was_not_made_here_is_refused(steward: User, token: str) -> None:
     assert signed_in(steward).post(BULK, {"preview": token, "reason": "x"}).status_code == 400
