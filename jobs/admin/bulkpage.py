@@ -57,7 +57,9 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         audit.refuse(request, ActionKind.BULK, "job")
     if request.method == "POST":
         return _start(request, frame)
-    parameters = {name: request.GET[name] for name in search.PARAMETERS if request.GET.get(name)}
+    parameters = {
+        name: value for name in search.PARAMETERS if (value := request.GET.get(name, "").replace("\x00", ""))
+    }
     chosen = control.CONTROLS.get(request.GET.get("action", ""))
     if chosen is None or chosen.act is None:
         return _choose(request, frame, parameters)

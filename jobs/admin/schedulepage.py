@@ -106,7 +106,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponseBase:
     permission, kind = _BUTTONS[name]
     if not request.user.has_perm(permission):
         audit.refuse(request, kind, "schedule", schedule.name)
-    reason = request.POST.get("reason", "").strip()[:200]
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()[:200]
     _press(request, schedule, name, reason)
     to_list = name == "delete" or request.POST.get("from") == "list"
     return HttpResponseRedirect(reverse(LIST) if to_list else admin_page(schedule))
