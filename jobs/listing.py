@@ -57,7 +57,9 @@ class Place:
         moment, _, letters = text.partition("_")
         try:
             created_at = datetime.fromisoformat(moment)
-            return cls(created_at, UUID(letters)) if created_at.tzinfo else None
+            # Near the ends of the calendar a moment cannot be told in every zone.
+            is_usable = created_at.tzinfo is not None and 1970 < created_at.year < 9000
+            return cls(created_at, UUID(letters)) if is_usable else None
         except (ValueError, OverflowError):
             return None
 

@@ -166,7 +166,12 @@ class StaffAdmin(UnfoldAdmin):
             if wanted and wanted not in self.get_actions(request):
                 raise PermissionDenied
             self._check_chosen(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        return super().changelist_view(request, extra_context)
+        check_values(request)
+        try:
+            return super().changelist_view(request, extra_context)
+        except OverflowError:
+            # A time at the end of the calendar, which is beyond it in another zone.
+            raise BadRequest from None
 
     def _check_chosen(self, keys: list[str]) -> None:
         try:
@@ -294,6 +299,16 @@ def filter_name(declared: Any) -> str:
     if isinstance(declared, (list, tuple)):
         return str(declared[0])
     return str(getattr(declared, "parameter_name", declared))
+
+
+def check_values(request: HttpRequest) -> None:
+    """Nothing, unless the address or the form holds a NUL, which no column can be compared with.
+
+    Raises: BadRequest.
+    """
+    for values in (*request.GET.lists(), *request.POST.lists()):
+        if any("\x00" in value for value in values[1]):
+            raise BadRequest
 
 
 def admin_page(row: Model) -> str:

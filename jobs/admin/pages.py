@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from jobs import audit
+from jobs.admin.base import check_values
 from jobs.models import Alert
 
 VIEW = "jobs.view_operations"
@@ -43,6 +44,7 @@ def page(view: AnyView) -> AnyView:
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_perm(VIEW):
             raise PermissionDenied
+        check_values(request)
         return view(request, *args, **kwargs)
 
     guard: AnyView = admin.site.admin_view(inner)
@@ -61,6 +63,7 @@ def act(permission: str, action: str, kind: str) -> Callable[[AnyView], AnyView]
                 audit.refuse(
                     request, action, kind, request.POST.get("target") or request.POST.get("queue", "")
                 )
+            check_values(request)
             return view(request, *args, **kwargs)
 
         guard: AnyView = admin.site.admin_view(inner)

@@ -275,6 +275,46 @@ def test_e05_editing_by_get_or_without_token_does_nothing() -> None:
     assert not Job.objects.filter(retry_of=job).exists()
 
 
+# --- Malformed addresses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/admin/operations/slow/?task=%00", 400),
+        ("/admin/operations/?queue=%00", 400),
+        ("/admin/jobs/attempt/?outcome__exact=%00", 400),
+        ("/admin/jobs/operatoraction/?action__exact=%00", 400),
+        pytest.param(
+            "/admin/jobs/attempt/?started_at_from_0=9999-12-31&started_at_from_1=23:59:59",
+            400,
+            # The filter of the package reads times without a zone.
+            marks=pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime"),
+        ),
+        ("/admin/jobs/batch/?status=%00&q=%00", 200),
+        ("/admin/jobs/job/?q=arguments.99999999999=1", 200),
+        ("/admin/jobs/job/?q=arguments.-1=1", 200),
+        ("/admin/jobs/job/?q=arguments.0.00=1", 200),
+        ("/admin/jobs/job/?after=0001-01-01T00:00:00%2B14:00_" + "f" * 32, 200),
+        ("/admin/jobs/job/?after=9999-12-31T23:59:59-12:00_" + "f" * 32, 200),
+    ],
+)
+def test_x_a_malformed_address_is_answered_and_never_an_error(
+    superuser: User, address: str, status: int
+) -> None:
+    ended()
+    assert signed_in(superuser).get(address).status_code == status
+
+
+def test_x_nul_in_a_form_is_refused_and_a_refused_try_is_kept(superuser: User) -> None:
+    resume = reverse("admin:operations_resume")
+    assert signed_in(superuser).post(resume, {"target": "a\x00"}).status_code == 400
+    client = staff_client("jobs.view_operations", "jobs.view_job")
+    assert client.post(resume, {"target": "a\x00"}).status_code == 403
+    assert client.post(LIST, {"action": "x\x00"}).status_code == 403
+    assert OperatorAction.objects.filter(action="refused").count() == 2
+
+
 # --- All that match ---------------------------------------------------------------------------------------
 
 
