@@ -205,8 +205,12 @@ def quarantine(scene: Scene) -> Iterator[Sighting]:
         raise CannotTellError from error
     if newest is None:
         return
-    entry = json.loads(newest)
-    if scene.now - datetime.fromisoformat(entry["at"]) < QUARANTINE_NEWS:
+    try:
+        is_news = scene.now - datetime.fromisoformat(json.loads(newest)["at"]) < QUARANTINE_NEWS
+    except (ValueError, KeyError, TypeError) as error:
+        # The platform did not write this entry: when that was it does not say.
+        raise CannotTellError from error
+    if is_news:
         yield Sighting(params={"entries": scene.redis.quarantined or 0})
 
 

@@ -286,6 +286,15 @@ def test_f01_a_bad_hint_is_news_for_an_hour() -> None:
         redis.delete(QUARANTINE_KEY)
 
 
+@pytest.mark.parametrize("entry", [b"junk", b"[]", b"{}", b'{"at": 1}', b'{"at": "2026-03-03"}', b"\xff"])
+def test_f01_an_entry_in_quarantine_that_nobody_can_read_is_not_news_and_breaks_no_look(
+    entry: bytes, own_redis: Any
+) -> None:
+    dispatch.connection().lpush(QUARANTINE_KEY, entry)
+    with pytest.raises(CannotTellError):
+        sightings(rules.quarantine, redis_state.look())
+
+
 def test_the_whole_table_is_judged_on_a_real_site(settings: Any) -> None:
     living_worker("w1", [policy.name for policy in settings.JOBS_QUEUES])
     alerts.evaluate()
