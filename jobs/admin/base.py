@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
@@ -39,6 +40,7 @@ else:
     AnyPaginator = Paginator
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 # Beyond this many rows a list says "more than": counting a million rows takes longer than showing fifty.
 COUNT_LIMIT = 10_000
@@ -309,6 +311,25 @@ def check_values(request: HttpRequest) -> None:
     for values in (*request.GET.lists(), *request.POST.lists()):
         if any("\x00" in value for value in values[1]):
             raise BadRequest
+
+
+def while_allowed(request: HttpRequest, permission: str, load: Callable[[Any], T]) -> Callable[[], T]:
+    """The load of a page that stays open, given the person as they are at each look: their rights may change.
+
+    Raises: PermissionDenied, when called after they signed out or lost their account, place in the staff or permission.
+    """
+    key, store, owner = request.session.session_key, type(request.session), request.user.pk
+
+    def loaded() -> T:
+        # A request of its own: the first one remembers who it found.
+        now = HttpRequest()
+        now.session = store(key)
+        user: Any = get_user(now)
+        if user.pk != owner or not user.is_staff or not user.has_perm(permission):
+            raise PermissionDenied
+        return load(user)
+
+    return loaded
 
 
 def admin_page(row: Model) -> str:

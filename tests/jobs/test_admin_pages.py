@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +29,13 @@ LIST = reverse("admin:jobs_job_changelist")
 BULK = reverse("admin:jobs_job_bulk")
 EDITOR = ("jobs.view_job", "jobs.edit_retry_job", "jobs.view_job_arguments")
 S = JobStatus
+# What ends a person's right to a page while it is open.
+WITHDRAWALS: dict[str, Callable[[User, Client], Any]] = {
+    "permission": lambda person, client: person.user_permissions.clear(),
+    "staff": lambda person, client: User.objects.filter(pk=person.pk).update(is_staff=False),
+    "account": lambda person, client: User.objects.filter(pk=person.pk).update(is_active=False),
+    "session": lambda person, client: client.logout(),
+}
 
 
 def page_of(job: Job, name: str = "change") -> str:
@@ -132,14 +140,26 @@ def test_the_state_of_a_running_job_has_its_progress_lease_and_sign_of_life() ->
     assert state["done"] is False
 
 
-def test_a_page_that_stays_open_shows_nothing_to_who_lost_the_permission() -> None:
-    from jobs.admin import jobpage  # noqa: PLC0415 -- the function behind the stream
+@pytest.mark.parametrize("change", sorted(WITHDRAWALS))
+@pytest.mark.parametrize("page", ["job", "operations"])
+def test_d07_a_page_that_stays_open_shows_nothing_to_who_may_no_longer_see_it(
+    page: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[Any] = []
 
-    job, person = ended(), staff("jobs.view_job")
-    assert jobpage._load(job.pk, person.pk).data["html"]
-    person.user_permissions.clear()
+    def event_response(*, topics: Any, load: Any, owner: Any) -> HttpResponse:
+        loads.append(load)
+        return HttpResponse()
+
+    monkeypatch.setattr("jobs.live.event_response", event_response)
+    person = staff("jobs.view_job", "jobs.view_operations")
+    client = signed_in(person)
+    address = page_of(ended(), "events") if page == "job" else reverse("admin:operations_events")
+    client.get(address)
+    assert loads[0]()
+    WITHDRAWALS[change](person, client)
     with pytest.raises(PermissionDenied):
-        jobpage._load(job.pk, person.pk)
+        loads[0]()
 
 
 def test_a_stranger_in_redis_or_no_redis_does_not_break_the_page() -> None:
