@@ -21,6 +21,7 @@ from jobs.census import Census
 from jobs.failfast import REDIS_ERRORS, connection
 from jobs.models import AlertKind, Job, JobStatus, MinuteStat, Schedule
 from jobs.redis_state import RedisState
+from jobs.schedules import Trouble
 from jobs.transport import QUARANTINE_KEY
 
 # Failures are counted over this time; fewer ended attempts than that say nothing.
@@ -190,9 +191,11 @@ def _known(value: Any) -> Any:
 def schedule(scene: Scene) -> Iterator[Sighting]:
     """Schedules whose last slot made no job, or whose slot passed unnoticed."""
     going = Schedule.objects.filter(paused_at=None)
-    troubled = going.filter(~Q(trouble="") | Q(next_at__lt=scene.now - SCHEDULE_LATE))
+    is_late = Q(next_at__lt=scene.now - SCHEDULE_LATE)
+    # A slot that is skipped while the last job goes on was wanted so.
+    troubled = going.filter(~Q(trouble__in=["", Trouble.OVERLAP]) | is_late)
     for name, trouble in troubled.values_list("name", "trouble"):
-        yield Sighting(name, {"trouble": trouble or "late"})
+        yield Sighting(name, {"trouble": "late" if trouble in ("", Trouble.OVERLAP) else trouble})
 
 
 def quarantine(scene: Scene) -> Iterator[Sighting]:
