@@ -63,6 +63,13 @@ def test_the_refreshed_part_is_what_the_page_holds() -> None:
     )
 
 
+def test_the_refreshed_part_leads_back_to_the_page_and_not_to_itself() -> None:
+    ended()
+    client = staff_client("jobs.view_job", "jobs.cancel_job")
+    part = client.get(LIST, {"part": "rows", "status": "failed", "x": "y"}).content.decode()
+    assert 'name="here" value="status=failed"' in part
+
+
 def test_an_empty_site_says_when_jobs_appear_and_a_filter_that_it_found_none() -> None:
     client = staff_client("jobs.view_job")
     assert "No job yet" in client.get(LIST).content.decode()
