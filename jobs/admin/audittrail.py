@@ -1,6 +1,7 @@
 """The audit trail and the bulk actions, for reading."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -61,6 +62,10 @@ class OperatorActionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("target"))
     def display_target(self, line: OperatorAction) -> str:
         """What it was done to, leading to its page."""
+        if line.target_kind == "schedule":
+            # The trail knows it by its name, which outlives its row.
+            schedules = reverse("admin:jobs_schedule_changelist")
+            return link(f"{schedules}?{urlencode({'q': line.target})}", f"schedule {line.target}")
         name = "bulkaction" if line.action == ActionKind.BULK else line.target_kind
         try:
             url = reverse(f"admin:jobs_{name}_change", args=[line.target])

@@ -1,7 +1,9 @@
 """The pages of schedules: who sees and presses what, what is typed, and what the trail keeps of it."""
 
+import re
 import uuid
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from jobs.models import Job, OperatorAction, Schedule
+from organizations.models import User
 from tests.conftest import signed_in
 from tests.support.probe import tasks
 from tests.support.staff import staff, staff_client
@@ -159,6 +162,16 @@ def test_who_may_not_see_schedules_sees_none_of_their_pages(schedule: Schedule) 
     for address in (reverse(LIST), page(schedule), reverse("admin:jobs_schedule_preview")):
         assert client.get(address).status_code == 403
     assert press(client, schedule, "run").status_code == 403
+
+
+def test_the_audit_trail_leads_to_the_schedule_by_its_whole_name(schedule: Schedule, superuser: User) -> None:
+    client = signed_in(superuser)
+    press(client, schedule, "pause")
+    body = client.get(reverse("admin:jobs_operatoraction_changelist")).content.decode()
+    assert "schedule Nightly &lt;b&gt;export&lt;/b&gt;" in body
+    address = re.search(r'href="(/admin/jobs/schedule/[^"]*Nightly[^"]*)"', body)
+    assert address
+    assert page(schedule) in client.get(unescape(address[1])).content.decode()
 
 
 def test_e05_a_get_or_a_post_without_token_does_nothing(schedule: Schedule) -> None:
