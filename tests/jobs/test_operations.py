@@ -227,6 +227,19 @@ def test_a_stream_sends_only_the_parts_that_changed(monkeypatch: pytest.MonkeyPa
     assert "queues" in load().data["regions"]
 
 
+@pytest.mark.parametrize("name", ["", "Clinique %s"])
+def test_a_number_pauses_the_organization_that_has_it_and_no_other(
+    organization: Organization, name: str
+) -> None:
+    client = staff_client(SEE, "jobs.pause_queue")
+    form = {"queue": "", "length": "1h", "exact": "", "reason": "Month end"}
+    if name:
+        Organization.objects.create(name=name % organization.pk, slug="another")
+    assert client.post(url("_pause"), {**form, "tenant": str(organization.pk + 1000)}).status_code == 400
+    assert client.post(url("_pause"), {**form, "tenant": str(organization.pk)}).status_code == 302
+    assert list(Pause.objects.values_list("tenant_id", flat=True)) == [organization.pk]
+
+
 # --- The pages beside it ----------------------------------------------------------------------------------
 
 
