@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from django.apps import apps
 
-from jobs import enqueueing, pruning
+from jobs import batches, enqueueing, pruning
 from jobs.context import RunningJob
 from jobs.declarations import TASKS, Declaration, WithoutRedis
 from jobs.enqueueing import Options, Plan
@@ -159,3 +159,10 @@ def _register(declaration: Declaration) -> None:
 def prune(job: RunningJob) -> dict[str, Any]:
     """Delete jobs, statistics and alerts that are older than they are kept."""
     return {"deleted": pruning.prune(job.checkpoint)}
+
+
+@task(queue="maintenance", timeout_seconds=1800, attempts=5)
+def cancel_jobs_of_batch(job: RunningJob, batch_id: str, by_id: int | None = None) -> dict[str, Any] | None:
+    """Cancel the jobs of a large batch that somebody cancelled."""
+    batch = Batch.objects.filter(pk=batch_id).first()
+    return {"cancelled": batches.cancel_jobs(batch, by_id=by_id)} if batch else None
