@@ -105,6 +105,10 @@ def roll_up() -> int:
 def fill_minutes(since: datetime, until: datetime, *, with_hours: bool = True) -> int:
     """The number of rows written for these whole minutes, and for the hours that they are part of."""
     cells = _cells(since, until, TruncMinute)
+    # What stood in a minute may have moved to another one with its attempt: nothing is left of it there.
+    stored = MinuteStat.objects.filter(minute__gte=since, minute__lt=until)
+    for key in stored.values_list("minute", "queue", "task"):
+        cells.setdefault(key, Cell())
     _write(MinuteStat, "minute", cells)
     if with_hours:
         _write_hours({minute.replace(minute=0) for minute, _queue, _task in cells})
