@@ -14,8 +14,10 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from jobs import audit, control, listing, search
 from jobs.context import RunningJob
@@ -24,6 +26,7 @@ from jobs.errors import FencedError, PermanentError, RefusedError
 from jobs.listing import Place
 from jobs.models import ActionKind, BulkAction, Job
 from jobs.search import Filters
+from jobs.signals import job_restarted
 from jobs.slots import zone_named
 from jobs.tasks import task
 
@@ -38,6 +41,7 @@ TYPED_FROM = 100
 SAMPLE = 10
 # Beside the filters of an address: the time zone in which their times were meant.
 ZONE = "zone"
+TASK = "jobs.act_on_many"
 # Looking for the next batch is not the part that takes time; it ends when the batch is full.
 _NO_LIMIT = float("inf")
 # From the last id to the first: no job has one in between.
@@ -169,9 +173,20 @@ def _authorized(row: BulkAction) -> tuple[Any, Control]:
     """
     one = control.CONTROLS[row.action]
     by: Any = row.by
-    if by is None or not by.is_active or not by.has_perm(PERMISSION) or not one.may(by):
+    if by is None or not (by.is_active and by.is_staff and by.has_perm(PERMISSION) and one.may(by)):
         raise PermanentError("not-allowed")
     return by, one
+
+
+@receiver(job_restarted, dispatch_uid="jobs.bulk.check_restart")
+def check_restart(job: Job, by: AbstractBaseUser | None, **_kwargs: Any) -> None:
+    """Nothing, unless a bulk action is given another chance by somebody who may start none.
+
+    Raises: RefusedError.
+    """
+    person: Any = by
+    if job.task == TASK and (person is None or not person.has_perm(PERMISSION)):
+        raise RefusedError(_("Only who may act on many jobs at once restarts such an action."))
 
 
 def _act_on_batch(row: BulkAction, one: Control, by: AbstractBaseUser, jobs: Sequence[Job]) -> None:
