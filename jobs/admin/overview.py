@@ -42,6 +42,8 @@ LATE_SECONDS = 60
 # The share of failed attempts from which on it is marked.
 MANY_FAILURES = 0.05
 RUNNING_SHOWN = 12
+# The page of the workers shows what each runs.
+RUNNING_READ = 200
 TENANTS_SHOWN = 6
 ALERTS_SHOWN = 5
 
@@ -91,20 +93,21 @@ def snapshot(view: View) -> dict[str, Any]:
     # A day is one of UTC: its noon is on the same day nearly everywhere.
     lag = timedelta(hours=12) if reading.period.unit == timedelta(days=1) else timedelta(0)
     total = tallies.get(view.queue, Tally()) if view.queue else reading.totals()
-    running = running_now(now)
+    running = running_now(now)[:RUNNING_SHOWN]
+    running_count = sum(queue.running for queue in now.queues.values())
     return {
         "view": view,
         "at": now.at,
         "range_label": RANGES[view.range][1],
         "health": health(now, alerts, recent.totals()),
-        "facts": facts(now, len(running)),
+        "facts": facts(now, running_count),
         "alerts": alerts[:ALERTS_SHOWN],
         "alerts_more": max(0, len(alerts) - ALERTS_SHOWN),
         "totals": totals(total),
         "queues": list(_queue_rows(now, tallies, flows, reading)),
         "charts": course_charts(course, lag),
-        "running": running[:RUNNING_SHOWN],
-        "running_more": max(0, len(running) - RUNNING_SHOWN),
+        "running": running,
+        "running_more": max(0, running_count - len(running)),
         "held": held_back(now),
         "tenants": tenant_shares(),
         "groups": error_rows(period, 5),
@@ -405,14 +408,14 @@ def slow_rows(view: View, period: Period, limit: int, *, task: str = "") -> list
 
 
 def running_now(now: Census) -> list[dict[str, Any]]:
-    """Jobs that run, the longest first."""
+    """Jobs that run, the longest first, as many as are worth a look."""
     jobs = list(
         Job.objects.filter(status=JobStatus.RUNNING)
         .order_by("started_at")
         .only(
             "task", "queue", "tenant_id", "worker", "started_at", "timeout_seconds", "progress_done",
             "progress_total", "progress_message", "cancel_requested_at",
-        )[:200]
+        )[:RUNNING_READ]
     )  # fmt: skip
     names = tenants.names([job.tenant_id for job in jobs])
     return [

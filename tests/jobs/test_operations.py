@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import pauses, statistics
-from jobs.admin import charts, operations
+from jobs.admin import charts, operations, overview
 from jobs.admin.overview import View
 from jobs.models import (
     Alert,
@@ -209,6 +209,18 @@ def test_the_page_asks_few_questions() -> None:
     assert len(queries) < 40
 
 
+def test_all_jobs_that_run_are_counted_also_beyond_those_that_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overview, "RUNNING_READ", 2)
+    make_worker()
+    for _number in range(3):
+        make_job(JobStatus.RUNNING, started_at=timezone.now(), worker="w1")
+    context = overview.snapshot(View("1h", ""))
+    assert (len(context["running"]), context["running_more"]) == (2, 1)
+    assert "3 running" in next(fact["value"] for fact in context["facts"] if fact["name"] == "Workers")
+
+
 def test_a_stream_sends_only_the_parts_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[Any] = []
 
@@ -248,6 +260,17 @@ def test_a_message_of_an_error_is_escaped() -> None:
     shown = body(staff_client(SEE), "_errors")
     assert "no &lt;profile&gt;" in shown
     assert "no <profile>" not in shown
+
+
+def test_the_chart_of_a_rare_error_group_shows_it_beside_many_frequent_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.admin.errors.GROUPS_SHOWN", 1)
+    for _number in range(2):
+        fail()
+    Job.objects.filter(pk=fail().pk).update(error_group="rare")
+    chart = staff_client(SEE).get(url("_error", "rare")).context["chart"]
+    assert sum(chart.series[0].values) == 1
 
 
 def test_an_error_group_leads_to_its_jobs() -> None:
