@@ -8,10 +8,22 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from jobs import alerts, census, dispatch, redis_state
+from jobs import alerts, census, dispatch, lifecycle, redis_state
 from jobs.alerts import Change, rules
 from jobs.alerts.rules import CannotTellError, Rule, Scene, Sighting
-from jobs.models import Alert, AlertKind, Job, JobStatus, MinuteStat, Pause, Schedule, WorkerProcess
+from jobs.lifecycle import Cause
+from jobs.models import (
+    Alert,
+    AlertKind,
+    HoldReason,
+    Job,
+    JobEvent,
+    JobStatus,
+    MinuteStat,
+    Pause,
+    Schedule,
+    WorkerProcess,
+)
 from jobs.redis_state import RedisState
 from jobs.signals import alert_changed
 from jobs.transport import QUARANTINE_KEY
@@ -204,6 +216,25 @@ def test_what_is_paused_is_not_late() -> None:
     Pause.objects.create(queue="", tenant_id=7, reason="moving house")
     Pause.objects.create(queue="reports", reason="printer")
     assert sightings(rules.too_old) == {}
+
+
+def test_the_time_of_a_pause_does_not_count_once_it_is_over() -> None:
+    waiting_job("critical", waited=timedelta(hours=1))
+    lifecycle.hold(Job.objects.all(), HoldReason.PAUSED, Cause.PAUSED)
+    lifecycle.release(Job.objects.all(), JobStatus.HELD, Cause.RESUMED)
+    assert sightings(rules.too_old) == {}
+    JobEvent.objects.update(at=census.database_now() - timedelta(minutes=3))
+    assert sightings(rules.too_old)["critical"]["seconds"] < 240
+
+
+def test_a_backlog_is_not_sorted_to_find_its_oldest_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(census, "LOOKED_AT_FOR_OLDEST", 2)
+    for minutes in (3, 5, 4):
+        waiting_job("critical", waited=minutes * MINUTE)
+    Job.objects.filter(due_at__lt=census.database_now() - 4.5 * MINUTE).update(
+        created_at=census.database_now()
+    )
+    assert 240 <= sightings(rules.too_old)["critical"]["seconds"] < 270
 
 
 @pytest.mark.parametrize(
