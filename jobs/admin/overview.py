@@ -1,6 +1,6 @@
 """What the operations page shows at one moment: put together here, drawn by its templates."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +45,8 @@ RUNNING_SHOWN = 12
 # The page of the workers shows what each runs.
 RUNNING_READ = 200
 TENANTS_SHOWN = 6
+# Jobs of each status whose organizations are counted when there are too many for all of them.
+TENANTS_LOOKED_AT = 5_000
 ALERTS_SHOWN = 5
 
 
@@ -110,6 +112,8 @@ def snapshot(view: View) -> dict[str, Any]:
         "running_more": max(0, running_count - len(running)),
         "held": held_back(now),
         "tenants": tenant_shares(),
+        "tenants_are_some": sum(queue.ready + queue.running for queue in now.queues.values())
+        > census.EXACT_UP_TO,
         "groups": error_rows(period, 5),
         "slow": slow_rows(view, period, 5),
         "job_list": reverse("admin:jobs_job_changelist"),
@@ -457,10 +461,24 @@ def held_back(now: Census) -> list[dict[str, Any]]:
     ]
 
 
+def _tenant_counts() -> list[tuple[int | None, int]]:
+    active = Job.objects.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+    if active.order_by().values("pk")[: census.EXACT_UP_TO + 1].count() <= census.EXACT_UP_TO:
+        owned = active.filter(tenant_id__isnull=False).order_by().values_list("tenant_id")
+        return list(owned.annotate(count=Count("*")))
+    seen: Counter[int | None] = Counter()
+    for status in (JobStatus.RUNNING, JobStatus.QUEUED):
+        first = active.filter(status=status).order_by("created_at").values_list("tenant_id", flat=True)
+        seen.update(first[:TENANTS_LOOKED_AT])
+    return list(seen.items())
+
+
 def tenant_shares() -> list[dict[str, Any]]:
-    """Which organizations the waiting and running jobs belong to, the most first."""
-    active = Job.objects.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING], tenant_id__isnull=False)
-    counted = active.order_by().values_list("tenant_id").annotate(count=Count("*"))
+    """Which organizations the waiting and running jobs belong to, the most first.
+
+    Of a large backlog it is those that run, and the ones that wait for longest.
+    """
+    counted = _tenant_counts()
     found = sorted(((tenant, count) for tenant, count in counted if tenant), key=lambda row: -row[1])
     total = sum(count for _tenant, count in found)
     shown = found[:TENANTS_SHOWN]

@@ -221,6 +221,24 @@ def test_all_jobs_that_run_are_counted_also_beyond_those_that_are_shown(
     assert "3 running" in next(fact["value"] for fact in context["facts"] if fact["name"] == "Workers")
 
 
+def test_the_organizations_of_a_large_backlog_are_those_that_wait_for_longest(
+    monkeypatch: pytest.MonkeyPatch, organization: Organization
+) -> None:
+    monkeypatch.setattr("jobs.census.EXACT_UP_TO", 3)
+    monkeypatch.setattr(overview, "TENANTS_LOOKED_AT", 2)
+    now = timezone.now()
+    for number in range(4):
+        make_job(tenant_id=organization.pk, created_at=now - timedelta(minutes=9 - number))
+    make_job(JobStatus.RUNNING, started_at=now, tenant_id=organization.pk + 1)
+    with CaptureQueriesContext(connection) as queries:
+        rows = overview.tenant_shares()
+    assert [(row["name"], row["count"]) for row in rows] == [
+        (organization.name, "2"),
+        (str(organization.pk + 1), "1"),
+    ]
+    assert all("LIMIT" in query["sql"] for query in queries if '"jobs_job"' in query["sql"])
+
+
 def test_a_stream_sends_only_the_parts_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[Any] = []
 
