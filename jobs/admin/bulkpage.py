@@ -67,16 +67,17 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
     parameters[bulk.ZONE] = timezone.get_current_timezone_name()
     before = bulk.database_time()
     found = bulk.preview(_filters(request, parameters, chosen, before))
+    number = _to_type(found)
     token = {
         "id": str(uuid.uuid4()),
         "action": chosen.kind,
         "filters": parameters,
         "before": before.isoformat(),
         "count": found.count,
-        "typed": _to_type(found),
+        "typed": number,
         "user": request.user.pk,
     }
-    form = BulkForm(token["typed"])
+    form = BulkForm(number)
     return _preview(request, frame, chosen, parameters, found, signing.dumps(token, salt=_SALT), form)
 
 
@@ -109,7 +110,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
 def _to_type(found: bulk.Preview) -> int | None:
     """The number that is typed by hand: of the jobs, or while they were not all counted of those it may become."""
     if not found.is_all:
-        return settings.JOBS_BULK_CAP
+        return int(settings.JOBS_BULK_CAP)
     return found.count if found.count >= bulk.TYPED_FROM else None
 
 
