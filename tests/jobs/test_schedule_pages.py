@@ -122,6 +122,16 @@ def test_the_next_runs_at_equal_distances_count_from_the_next_one(schedule: Sche
     assert changed.context["preview"]["slots"][0]["text"] != shown[0]["text"]
 
 
+def test_an_argument_that_is_a_number_is_shown_as_it_is_stored(schedule: Schedule) -> None:
+    Schedule.objects.update(arguments={"number": 12345, "share": 0.5})
+    person = staff("jobs.view_schedule", "jobs.view_job_arguments")
+    person.language = "fr"
+    person.save()
+    body = signed_in(person).get(page(schedule)).content.decode()
+    assert "number=12345<" in body
+    assert "share=0.5<" in body
+
+
 def test_a_schedule_whose_time_cannot_be_read_has_a_page_that_says_so(schedule: Schedule) -> None:
     Schedule.objects.update(time_zone="Nowhere/Here", trouble="timing", task="probe.unheard_of")
     client = staff_client(*EVERYTHING)
