@@ -143,7 +143,10 @@ def health(now: Census, alerts: Sequence[Mapping[str, Any]], recent: Tally) -> d
         "count": len(alerts)
     }
     is_new = any(alert["row"].acknowledged_at is None for alert in alerts)
-    return {"kind": "error" if is_new else "warn", "text": f"{text} {verdict['text']}"}
+    said = f"{text} {verdict['text']}"
+    return (
+        {"kind": "error", "text": said} if is_new else {"kind": "warn", "text": said, "label": _("In hand")}
+    )
 
 
 def _without_workers(ready: int) -> str:

@@ -1,6 +1,7 @@
 """The job list and the pages that act: what they show to whom, and what a press does."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,6 +69,15 @@ def test_the_refreshed_part_leads_back_to_the_page_and_not_to_itself() -> None:
     client = staff_client("jobs.view_job", "jobs.cancel_job")
     part = client.get(LIST, {"part": "rows", "status": "failed", "x": "y"}).content.decode()
     assert 'name="here" value="status=failed"' in part
+
+
+def test_the_bar_of_a_running_job_has_a_name() -> None:
+    job = ended(S.RUNNING)
+    Job.objects.filter(pk=job.pk).update(started_at=timezone.now(), progress_done=1, progress_total=2)
+    body = staff_client("jobs.view_job").get(LIST).content.decode()
+    bar = re.search(r"<progress[^>]*>", body)
+    assert bar
+    assert 'aria-label="Progress"' in bar[0]
 
 
 def test_an_empty_site_says_when_jobs_appear_and_a_filter_that_it_found_none() -> None:

@@ -135,6 +135,16 @@ def test_a_quiet_platform_is_well() -> None:
     assert "All is quiet" in verdict(staff_client(SEE))
 
 
+def test_an_alert_that_is_in_hand_is_not_called_slow() -> None:
+    make_worker()
+    lead()
+    now = timezone.now()
+    Alert.objects.create(kind="eviction", pending_since=now, raised_at=now, acknowledged_at=now)
+    shown = verdict(staff_client(SEE))
+    assert "In hand" in shown
+    assert "Slow" not in shown
+
+
 def test_alerts_stand_above_everything_else() -> None:
     make_worker()
     lead()
@@ -385,6 +395,13 @@ def test_a_pause_that_says_too_little_is_not_made(fields: dict[str, str], proble
     assert problem in response.content.decode()
     assert not Pause.objects.exists()
     assert not OperatorAction.objects.exists()
+
+
+def test_a_problem_of_a_field_is_what_the_field_says_it_is_described_by() -> None:
+    shown = staff_client(SEE, "jobs.pause_queue").post(url("_pause"), {"queue": "emails"}).content.decode()
+    named = re.search(r'name="reason"[^>]*aria-describedby="([^"]+)"', shown)
+    assert named
+    assert all(f'id="{name}"' in shown for name in named[1].split())
 
 
 def test_resuming_ends_the_pause_and_is_kept() -> None:
