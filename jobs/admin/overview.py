@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
@@ -270,12 +271,23 @@ def _queue_rows(
             "is_failing": (tally.failure_share or 0) > MANY_FAILURES,
             "forecast": forecast(queue, flow, stops.get(name), has_workers=bool(now.workers)),
             "pause": stops.get(name),
+            "pause_until": _until_text(stops[name].until) if name in stops else "",
             **_limit(policies.get(name), lifts.get(name)),
         }
 
 
 def _limit(policy: QueuePolicy | None, lift: RateLift | None) -> dict[str, Any]:
-    return {"rate": policy.rate if policy and policy.rate else "", "lift": lift}
+    rate = policy.rate if policy and policy.rate else ""
+    return {"rate": rate, "lift": lift, "lift_until": _until_text(lift.until) if lift else ""}
+
+
+def _until_text(moment: datetime | None) -> str:
+    """The time of an end, with its day where that is not today."""
+    if moment is None:
+        return ""
+    here = localtime(moment)
+    day = "" if here.date() == localtime().date() else f"{date_format(here, 'SHORT_DATE_FORMAT')} "
+    return f"{day}{here:%H:%M}"
 
 
 def _places_text(queue: QueueCensus, policy: QueuePolicy | None) -> str:
@@ -288,10 +300,10 @@ def _later(queue: QueueCensus) -> str:
     """What else of the queue is not over, in a few words."""
     held = sum(queue.held.values())
     parts = [
-        (held, _("%(count)s held")),
+        (held, ngettext("%(count)s held", "%(count)s held", held)),
         (queue.retrying, _("%(count)s to retry")),
         (queue.scheduled, _("%(count)s for later")),
-        (queue.blocked, _("%(count)s blocked")),
+        (queue.blocked, ngettext("%(count)s blocked", "%(count)s blocked", queue.blocked)),
     ]
     return " · ".join(text % {"count": count_text(count)} for count, text in parts if count)
 
@@ -347,15 +359,19 @@ def course_charts(course: Sequence[analyses.Point], lag: timedelta) -> list[Char
     total = Tally()
     for tally in tallies:
         total.add(tally)
-    ended = _("%(done)s attempts ended, %(broken)s of them failed or were lost.") % {
-        "done": count_text(total.ended), "broken": count_text(total.broken),
-    }  # fmt: skip
+    ended = ngettext(
+        "%(done)s attempt ended; failed or lost: %(broken)s.",
+        "%(done)s attempts ended; failed or lost: %(broken)s.",
+        total.ended,
+    ) % {"done": count_text(total.ended), "broken": count_text(total.broken)}
     waited = _("Half of the jobs waited up to %(half)s, 95 of 100 up to %(most)s.") % {
         "half": ms_text(total.wait_percentile_ms(0.5)), "most": ms_text(total.wait_percentile_ms(0.95)),
     }  # fmt: skip
-    failed = _("%(share)s of the attempts failed or were lost; %(again)s were tried again.") % {
-        "share": percent_text(total.failure_share), "again": count_text(total.retried),
-    }  # fmt: skip
+    failed = ngettext(
+        "%(share)s of the attempts failed or were lost; %(again)s was tried again.",
+        "%(share)s of the attempts failed or were lost; %(again)s were tried again.",
+        total.retried,
+    ) % {"share": percent_text(total.failure_share), "again": count_text(total.retried)}
     return [
         charts.bars(
             "throughput", _("Throughput"), ended, moments,

@@ -179,6 +179,11 @@ def test_d07_a_page_that_stays_open_shows_nothing_to_who_may_no_longer_see_it(
         loads[0]()
 
 
+def test_why_a_job_has_not_started_is_said_as_a_sentence_whatever_the_reason() -> None:
+    body = staff_client("jobs.view_job").get(page_of(tasks.empty.enqueue())).content.decode()
+    assert "Why it has not started: no worker serves its queue." in body
+
+
 def test_a_stranger_in_redis_or_no_redis_does_not_break_the_page() -> None:
     body = staff_client("jobs.view_job", "jobs.view_queue_dashboard").get(page_of(ended())).content.decode()
     assert "Redis does not answer" in body

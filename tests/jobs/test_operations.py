@@ -10,11 +10,13 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from jobs import pauses, statistics
 from jobs.admin import charts, operations, overview
 from jobs.admin.overview import View
+from jobs.analyses import Point, Tally
 from jobs.models import (
     Alert,
     Attempt,
@@ -133,6 +135,31 @@ def test_a_quiet_platform_is_well() -> None:
     make_worker()
     lead()
     assert "All is quiet" in verdict(staff_client(SEE))
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_end_of_a_pause_says_the_day_where_it_is_not_today(language: str) -> None:
+    now = timezone.localtime().replace(hour=12, minute=5)
+    Pause.objects.create(queue="emails", reason="printer", until=now + timedelta(days=3))
+    RateLift.objects.create(queue="emails", reason="printer", until=now + timedelta(days=2))
+    with translation.override(language):
+        row = next(row for row in overview.snapshot(View("1h", ""))["queues"] if row["name"] == "emails")
+        day = date_format(now + timedelta(days=3), "SHORT_DATE_FORMAT")
+    assert row["pause_until"] == f"{day} 12:05"
+    assert row["lift_until"].endswith(" 12:05")
+    assert overview._until_text(timezone.localtime()) == f"{timezone.localtime():%H:%M}"
+
+
+def test_what_is_one_is_said_of_one_in_both_languages() -> None:
+    make_job(JobStatus.HELD, hold_reason="redis_away")
+    make_job(JobStatus.BLOCKED)
+    with translation.override("fr"):
+        row = next(row for row in overview.snapshot(View("1h", ""))["queues"] if row["name"] == "emails")
+        [throughput, *_others] = overview.course_charts(
+            [Point(timezone.now(), Tally(succeeded=1))], timedelta(0)
+        )
+    assert row["later"] == "1 retenu · 1 bloqué"
+    assert throughput.summary.startswith("1 tentative terminée")
 
 
 def test_an_alert_that_is_in_hand_is_not_called_slow() -> None:
