@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -329,7 +330,8 @@ def test_e05_editing_by_get_or_without_token_does_nothing() -> None:
         ("/admin/jobs/operatoraction/?action__exact=%00", 400),
         pytest.param(
             "/admin/jobs/attempt/?started_at_from_0=9999-12-31&started_at_from_1=23:59:59",
-            400,
+            # Beyond the calendar of Python, which SQLite's driver reckons by; PostgreSQL has a longer one.
+            400 if connection.vendor == "sqlite" else 200,
             # The filter of the package reads times without a zone.
             marks=pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime"),
         ),
