@@ -33,7 +33,7 @@ def _job_tiles() -> list[dict[str, Any]]:
     address = reverse("admin:jobs_job_changelist")
     day = timezone.now() - timedelta(days=1)
     held = Job.objects.filter(status=JobStatus.HELD)
-    failed = Job.objects.filter(status=JobStatus.FAILED, created_at__gte=day)
+    failed = Job.objects.filter(status=JobStatus.FAILED, finished_at__gte=day)
     return [
         _tile(
             _("Jobs running"),
@@ -42,7 +42,7 @@ def _job_tiles() -> list[dict[str, Any]]:
         ),
         _tile(_("Jobs queued"), Job.objects.filter(status=JobStatus.QUEUED), f"{address}?status=queued"),
         _tile(_("Jobs held back"), held, f"{address}?status=held", alarming=True),
-        _tile(_("Jobs failed in 24 hours"), failed, f"{address}?status=failed&since=24h", alarming=True),
+        _tile(_("Jobs failed in 24 hours"), failed, f"{address}?status=failed", alarming=True),
     ]
 
 

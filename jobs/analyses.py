@@ -408,15 +408,15 @@ class _Gathered:
     counts: list[int] = field(default_factory=lambda: [0] * GROUP_POINTS)
 
 
-def error_groups(period: Period, limit: int = 20) -> list[ErrorGroup]:
-    """The most frequent kinds of failure in the period; failures without a group are left out."""
+def error_groups(period: Period, limit: int = 20, *, group: str = "") -> list[ErrorGroup]:
+    """The most frequent kinds of failure in the period, or one; failures without a group are left out."""
     part = period.length / GROUP_POINTS
     parts = [
         When(finished_at__lt=period.since + (number + 1) * part, then=Value(number))
         for number in range(GROUP_POINTS - 1)
     ]
     rows = (
-        _failed(period)
+        _failed(period, group)
         .exclude(error_group="")
         .order_by()
         .values_list(
@@ -425,8 +425,8 @@ def error_groups(period: Period, limit: int = 20) -> list[ErrorGroup]:
         .annotate(count=Count("*"), first=Min("finished_at"), last=Max("finished_at"))
     )
     found: dict[str, _Gathered] = {}
-    for group, task, place, count, first, last in rows:
-        gathered = found.setdefault(group, _Gathered(first, last))
+    for name, task, place, count, first, last in rows:
+        gathered = found.setdefault(name, _Gathered(first, last))
         gathered.first_at, gathered.last_at = min(gathered.first_at, first), max(gathered.last_at, last)
         gathered.count += count
         gathered.tasks.add(task)
@@ -435,11 +435,11 @@ def error_groups(period: Period, limit: int = 20) -> list[ErrorGroup]:
     words = _newest_words(frequent)
     return [
         ErrorGroup(
-            group, *words[group][:3], gathered.count, gathered.first_at, gathered.last_at,
-            tuple(sorted(gathered.tasks)), tuple(gathered.counts), words[group][3],
+            name, *words[name][:3], gathered.count, gathered.first_at, gathered.last_at,
+            tuple(sorted(gathered.tasks)), tuple(gathered.counts), words[name][3],
         )
-        for group, gathered in frequent.items()
-        if group in words
+        for name, gathered in frequent.items()
+        if name in words
     ]  # fmt: skip
 
 

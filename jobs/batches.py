@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest
 
 from jobs import audit, dispatch, enqueueing, lifecycle
-from jobs.declarations import Declaration, declared
+from jobs.declarations import TASKS, Declaration, declared
 from jobs.enqueueing import Options, Plan
 from jobs.errors import ArgumentsError
 from jobs.models import ACTIVE_STATUSES, FINAL_STATUSES, ActionKind, Batch, BatchStatus, Job, JobStatus
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 # Batches of one look of the leader, and jobs of one transaction of a cancellation.
 BATCH_SIZE = 500
+# A request cancels so many jobs in about a second; those of a larger batch are cancelled by a job.
+CANCELLED_AT_ONCE = 1_000
+_CANCELLING = "jobs.cancel_jobs_of_batch"
 
 
 class Declared(Protocol):
@@ -92,18 +95,38 @@ def seal_batch(batch: Batch) -> None:
 
 
 def cancel_batch(*, batch: Batch, by: AbstractBaseUser | HttpRequest | None, reason: str = "") -> bool:
-    """Whether the batch still went on: its waiting jobs are cancelled now, its running ones asked to stop."""
+    """Whether the batch still went on: its waiting jobs are cancelled, its running ones asked to stop.
+
+    Now, or of a large batch by a job of its own, a part after the other: nobody waits for it, nor for its locks.
+    """
     with transaction.atomic():
         going = Batch.objects.filter(pk=batch.pk, status=BatchStatus.RUNNING, cancel_requested_at=None)
         if not going.update(cancel_requested_at=Now(), sealed_at=Coalesce("sealed_at", Now())):
             return False
         person = audit.person_of(by)
-        count = sum(_cancel(ids, person.pk if person else None) for ids in _active_ids(batch))
+        by_id = person.pk if person else None
+        count = batch.jobs.filter(status__in=ACTIVE_STATUSES).count()
+        if count > CANCELLED_AT_ONCE:
+            enqueueing.enqueue(
+                Plan(TASKS[_CANCELLING], {"batch_id": str(batch.pk), "by_id": by_id}, Options())
+            )
+        else:
+            count = sum(_cancel(ids, by_id) for ids in _active_ids(batch))
         audit.record(
             by, ActionKind.CANCEL, "batch", batch.pk, tenant_id=batch.tenant_id, count=count, reason=reason
         )
         transaction.on_commit(lambda: settle([batch.pk]), robust=True)
     return True
+
+
+def cancel_jobs(batch: Batch, *, by_id: int | None) -> int:
+    """The number of the batch's jobs that are cancelled now or were asked to stop, each part in its own transaction."""
+    count = 0
+    for ids in _active_ids(batch):
+        with transaction.atomic():
+            count += _cancel(ids, by_id)
+    settle([batch.pk])
+    return count
 
 
 def progress_of(batch: Batch) -> Progress:

@@ -14,6 +14,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models.functions import Now
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from jobs import control, listing, roles, search
 from jobs.context import RunningJob
@@ -22,6 +25,8 @@ from jobs.errors import FencedError, PermanentError, RefusedError
 from jobs.listing import Place
 from jobs.models import BulkAction, Job
 from jobs.search import Filters
+from jobs.signals import job_restarted
+from jobs.slots import zone_named
 
 # A transaction holds the rows of this many jobs, for a fraction of a second.
 BATCH = 100
@@ -30,6 +35,9 @@ PREVIEW_SECONDS = 1.5
 # More jobs than this are confirmed by typing their number.
 TYPED_FROM = 100
 SAMPLE = 10
+# Beside the filters of an address: the time zone in which their times were meant.
+ZONE = "zone"
+TASK = "jobs.act_on_many"
 # Looking for the next batch is not the part that takes time; it ends when the batch is full.
 _NO_LIMIT = float("inf")
 # From the last id to the first: no job has one in between.
@@ -52,8 +60,11 @@ def filters_for(
     """The jobs that the filters find, were there at that moment, and have a status that the action is for.
 
     A word that is not understood, or not this person's to ask, would widen the action: it is for no job then.
+    Times are in the zone that the parameters name, which is that of who asked and not of the worker that acts.
     """
-    filters = search.parse(parameters, may_see_arguments=may_see_arguments, now=before)
+    zone = zone_named(parameters[ZONE]) if ZONE in parameters else timezone.get_current_timezone()
+    with timezone.override(zone):
+        filters = search.parse(parameters, may_see_arguments=may_see_arguments, now=before)
     if filters.unknown:
         return replace(filters, ids=_NO_IDS)
     until = min(filters.until, before) if filters.until else before
@@ -105,9 +116,20 @@ def _authorized(row: BulkAction) -> tuple[Any, Control]:
     """
     one = control.CONTROLS[row.action]
     by: Any = row.by
-    if by is None or not by.is_active or not by.has_perm(roles.BULK_JOB) or not one.may(by):
+    if by is None or not (by.is_active and by.is_staff and by.has_perm(roles.BULK_JOB) and one.may(by)):
         raise PermanentError("not-allowed")
     return by, one
+
+
+@receiver(job_restarted, dispatch_uid="jobs.bulk.check_restart")
+def check_restart(job: Job, by: AbstractBaseUser | None, **_kwargs: Any) -> None:
+    """Nothing, unless a bulk action is given another chance by somebody who may start none.
+
+    Raises: RefusedError.
+    """
+    person: Any = by
+    if job.task == TASK and (person is None or not person.has_perm(roles.BULK_JOB)):
+        raise RefusedError(_("Only who may act on many jobs at once restarts such an action."))
 
 
 def _act_on_batch(row: BulkAction, one: Control, by: AbstractBaseUser, jobs: Sequence[Job]) -> None:

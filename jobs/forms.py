@@ -2,12 +2,15 @@
 
 import inspect
 import json
+import math
+import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext_lazy as _
 
 from jobs.declarations import Declaration
@@ -15,6 +18,9 @@ from jobs.errors import ArgumentsError
 
 # Whole numbers beyond this no column takes, and no JSON reader agrees about.
 LARGEST_NUMBER = 2**63 - 1
+# Lists in lists beyond this nobody types, and no reader is safe with.
+DEEPEST = 50
+_TOO_DEEP = _("This is nested too deep, or holds a number that is too long.")
 
 
 class ArgumentsForm(forms.Form):
@@ -77,12 +83,61 @@ class TypedJSONField(forms.JSONField):
         super().__init__(widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), **options)
         self.annotation = annotation
 
+    def to_python(self, value: Any) -> Any:
+        """The value, if every database can store it."""
+        try:
+            found = super().to_python(value)
+        except (RecursionError, ValueError):
+            # Lists in lists without an end, or a number of thousands of digits.
+            raise ValidationError(_TOO_DEEP) from None
+        if not _is_shallow(found):
+            raise ValidationError(_TOO_DEEP)
+        if not all(_is_storable(one) for one in _parts(found)):
+            raise ValidationError(_("This holds a character or a number that cannot be stored."))
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What the field shows again: the text itself when it cannot be read."""
+        try:
+            found = super().bound_data(data, initial)
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)
+        return found if _is_shallow(found) else InvalidJSONInput(data)
+
     def clean(self, value: Any) -> Any:
         """The value, if it fits."""
         found = super().clean(value)
         if found is not None and not fits(found, self.annotation):
             raise ValidationError(_("This has to be %(type)s."), params={"type": type_text(self.annotation)})
         return found
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _depth in range(DEEPEST):
+        level = [inner for one in level for inner in _children(one)]
+    return not level
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The value and everything in it, keys included."""
+    waiting = [value]
+    while waiting:
+        yield (one := waiting.pop())
+        waiting += _children(one)
+        if isinstance(one, dict):
+            yield from one
+
+
+def _children(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether PostgreSQL takes it in JSON: no NUL, no half of a character, no number without an end."""
+    if isinstance(value, str):
+        return not re.search("[\x00\ud800-\udfff]", value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def parameters_of(declaration: Declaration) -> dict[str, inspect.Parameter]:

@@ -57,7 +57,9 @@ class Place:
         moment, _, letters = text.partition("_")
         try:
             created_at = datetime.fromisoformat(moment)
-            return cls(created_at, UUID(letters)) if created_at.tzinfo else None
+            # Near the ends of the calendar a moment cannot be told in every zone.
+            is_usable = created_at.tzinfo is not None and 1970 < created_at.year < 9000
+            return cls(created_at, UUID(letters)) if is_usable else None
         except (ValueError, OverflowError):
             return None
 
@@ -100,9 +102,13 @@ def page(
 def state_counts(filters: Filters) -> dict[str, StateCount]:
     """The number of jobs by status: up to a limit, and beside other filters among the newest that fit.
 
-    Empty for searches that no index answers.
+    Empty for searches that no index answers; of an error group, which only failed jobs have an index of, those alone.
     """
     others = replace(filters, status="", error_group="")
+    if filters.error_group:
+        is_alone = replace(others, typed={}) == Filters(typed={})
+        of_group = Q(error_group=filters.error_group)
+        return {JobStatus.FAILED: _capped(JobStatus.FAILED, of_group)} if is_alone else {}
     if others.errors or others.arguments or others.worker:
         return {}
     if replace(others, queue="", typed={}) == Filters(typed={}):

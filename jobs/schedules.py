@@ -37,6 +37,8 @@ MOST_CAUGHT_UP = 100
 GRACE = timedelta(minutes=1)
 # Schedules of one look.
 BATCH_SIZE = 500
+# The columns that say when it is due.
+_TIMING = ("cron", "interval_seconds", "time_zone")
 
 Actor = AbstractBaseUser | HttpRequest | None
 
@@ -126,6 +128,8 @@ def resume(schedule: Schedule, *, by: Actor, reason: str = "") -> bool:
 def save(schedule: Schedule, *, by: Actor, details: dict[str, Any]) -> Schedule:
     """The new or changed schedule, stored; unless it is paused, it goes on with the next slot that comes.
 
+    While when it is due stays the same, so does its next slot: an interval counts from it.
+
     `details` say what changed, for the audit trail.
 
     Raises: TimingError when it does not say when it is due; ScheduleError for a task or arguments that do not fit.
@@ -139,9 +143,9 @@ def save(schedule: Schedule, *, by: Actor, details: dict[str, Any]) -> Schedule:
     with transaction.atomic():
         schedule.changed_by_id = person.pk if (person := audit.person_of(by)) else None
         schedule.trouble = ""
-        schedule.next_at = None
+        schedule.next_at = _kept_slot(schedule)
         schedule.save()
-        if schedule.paused_at is None:
+        if schedule.paused_at is None and schedule.next_at is None:
             row = _with_now(Schedule.objects.filter(pk=schedule.pk)).get()
             schedule.next_at = next(timing.after(row.now), None)
             schedule.save(update_fields=["next_at"])
@@ -162,6 +166,15 @@ def sync_shipped(**_signal: Any) -> int:
     A receiver of `post_migrate`.
     """
     return sum(_sync(shipped) for shipped in settings.JOBS_SCHEDULES)
+
+
+def _kept_slot(schedule: Schedule) -> datetime | None:
+    """The next slot of the stored schedule, if the changed one is due at the same times."""
+    stored = Schedule.objects.select_for_update().filter(pk=schedule.pk).first()
+    if stored is None or schedule.paused_at is not None:
+        return None
+    is_same = all(getattr(stored, name) == getattr(schedule, name) for name in _TIMING)
+    return stored.next_at if is_same else None
 
 
 def _due() -> QuerySet[Schedule]:

@@ -163,6 +163,8 @@ def _understood(found: Filters, key: str, word: str, now: datetime, *, may_see_a
         if not may_see_arguments:
             return replace(found, unknown=(*found.unknown, word))
         one = (tuple(argument["path"].split(".")[:8]), argument["value"].strip('"'))
+        if not all(map(_is_step, one[0])):
+            return replace(found, unknown=(*found.unknown, word))
         return replace(found, arguments=(*found.arguments, one))
     if ids := id_range(word):
         return replace(found, ids=ids, typed={**found.typed, "id": word})
@@ -279,6 +281,14 @@ def _tenants_named(word: str) -> tuple[int, ...]:
         return ()
     names = tenants.names(tenants.find(word))
     return tuple(number for number, name in names.items() if name.lower().startswith(word.lower()))
+
+
+def _is_step(name: str) -> bool:
+    """Whether it leads on in a JSON value: a number is a place in a list, which both databases count from 0 to 2³¹."""
+    try:
+        return 0 <= int(name) < 2**31
+    except ValueError:
+        return True
 
 
 def _at(path: tuple[str, ...]) -> KeyTextTransform:

@@ -19,7 +19,17 @@ from django.db.models.functions import TruncHour, TruncMinute
 from django.db.models.functions.datetime import TruncBase
 
 from jobs import histograms, live
-from jobs.models import Attempt, AttemptOutcome, DayStat, HourStat, Job, JobStatus, MinuteStat, Stat
+from jobs.models import (
+    FINAL_STATUSES,
+    Attempt,
+    AttemptOutcome,
+    DayStat,
+    HourStat,
+    Job,
+    JobStatus,
+    MinuteStat,
+    Stat,
+)
 from jobs.moments import database_now
 from jobs.pauses import TOPIC
 
@@ -95,6 +105,10 @@ def roll_up() -> int:
 def fill_minutes(since: datetime, until: datetime, *, with_hours: bool = True) -> int:
     """The number of rows written for these whole minutes, and for the hours that they are part of."""
     cells = _cells(since, until, TruncMinute)
+    # What stood in a minute may have moved to another one with its attempt: nothing is left of it there.
+    stored = MinuteStat.objects.filter(minute__gte=since, minute__lt=until)
+    for key in stored.values_list("minute", "queue", "task"):
+        cells.setdefault(key, Cell())
     _write(MinuteStat, "minute", cells)
     if with_hours:
         _write_hours({minute.replace(minute=0) for minute, _queue, _task in cells})
@@ -210,7 +224,10 @@ def _ended(since: datetime, until: datetime, span: type[TruncBase]) -> Iterator[
         outcome=AttemptOutcome.RUNNING
     )
     failed = Q(outcome__in=[AttemptOutcome.FAILED, AttemptOutcome.LOST])
-    followed = Q(job__fence__gt=F("fence")) | Q(job__status=JobStatus.RETRYING)
+    # Tried again, or to be: also while it waits for a worker, and when it was cancelled before, which tells from a
+    # failure that was discarded by its empty code. Once counted, it stays so: a counter never shrinks.
+    cancelled = Q(job__status=JobStatus.CANCELLED, job__error_code="")
+    followed = Q(job__fence__gt=F("fence")) | ~Q(job__status__in=FINAL_STATUSES) | cancelled
     ran = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
     bounds = [timedelta(milliseconds=bound) for bound in histograms.BUCKETS_MS]
     rows = (

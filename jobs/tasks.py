@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from django.apps import apps
 
-from jobs import bulk, enqueueing, pruning
+from jobs import batches, bulk, enqueueing, pruning
 from jobs.context import RunningJob
 from jobs.declarations import TASKS, Declaration, WithoutRedis
 from jobs.enqueueing import Options, Plan
@@ -165,3 +165,10 @@ def prune(job: RunningJob) -> dict[str, Any]:
 def act_on_many(job: RunningJob, bulk_id: str) -> dict[str, Any] | None:
     """Do one action to every job that a person's filter found."""
     return bulk.carry_out(bulk_id, job)
+
+
+@task(queue="maintenance", timeout_seconds=1800, attempts=5)
+def cancel_jobs_of_batch(job: RunningJob, batch_id: str, by_id: int | None = None) -> dict[str, Any] | None:
+    """Cancel the jobs of a large batch that somebody cancelled."""
+    batch = Batch.objects.filter(pk=batch_id).first()
+    return {"cancelled": batches.cancel_jobs(batch, by_id=by_id)} if batch else None

@@ -55,8 +55,9 @@ def name_of(number: int | None) -> str:
 
 
 def find(text: str) -> list[int]:
-    """The tenants that a person may mean by this text: by number, or by a part of the name."""
-    return list(dict.fromkeys([*_Numbers().find(text), *_directory.find(text)]))
+    """The tenants that a person may mean by this text: by the number of one that exists, or by a part of the name."""
+    by_number = list(_directory.names(_Numbers().find(text)))
+    return list(dict.fromkeys([*by_number, *_directory.find(text)]))
 
 
 def choices(limit: int = 500) -> list[tuple[int, str]]:

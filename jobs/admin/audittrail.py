@@ -1,6 +1,7 @@
 """The audit trail and the bulk actions, for reading."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
-from jobs import tenants
+from jobs import roles, tenants
 from jobs.admin import bulkpage
 from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, time_text
 from jobs.models import ActionKind, BulkAction, OperatorAction
@@ -59,6 +60,10 @@ class OperatorActionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("target"))
     def display_target(self, line: OperatorAction) -> str:
         """What it was done to, leading to its page."""
+        if line.target_kind == "schedule":
+            # The trail knows it by its name, which outlives its row.
+            schedules = reverse("admin:jobs_schedule_changelist")
+            return link(f"{schedules}?{urlencode({'q': line.target})}", f"schedule {line.target}")
         name = "bulkaction" if line.action == ActionKind.BULK else line.target_kind
         try:
             url = reverse(f"admin:jobs_{name}_change", args=[line.target])
@@ -103,12 +108,7 @@ class BulkActionAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Action on many jobs"),
-            "row": row,
-            "is_over": row.finished_at is not None or row.job is None or row.job.is_final,
-            "said": bulkpage.said(row.filters),
-            "progress": bulkpage.progress_of(row),
-            "started": time_text(row.created_at),
-            "finished": time_text(row.finished_at) if row.finished_at else "",
+            **_facts(request, row),
         }
         return render(request, "admin/jobs/bulkaction/page.html", context)
 
@@ -121,3 +121,19 @@ class BulkActionAdmin(ReadOnlyAdmin):
     def display_action(self, row: BulkAction) -> str:
         """What is done to each job."""
         return row.get_action_display()
+
+
+def _facts(request: HttpRequest, row: BulkAction) -> dict[str, Any]:
+    shown = dict(row.filters)
+    if not request.user.has_perm(roles.VIEW_JOB_ARGUMENTS):
+        # It may hold the value of an argument.
+        shown.pop("q", None)
+    return {
+        "row": row,
+        "is_over": row.finished_at is not None or row.job is None or row.job.is_final,
+        "said": bulkpage.said(shown),
+        "is_whole": shown == row.filters,
+        "progress": bulkpage.progress_of(row),
+        "started": time_text(row.created_at),
+        "finished": time_text(row.finished_at) if row.finished_at else "",
+    }

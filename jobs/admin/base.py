@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
@@ -38,6 +39,7 @@ else:
     AnyPaginator = Paginator
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 # Beyond this many rows a list says "more than": counting a million rows takes longer than showing fifty.
 COUNT_LIMIT = 10_000
@@ -165,7 +167,12 @@ class StaffAdmin(UnfoldAdmin):
             if wanted and wanted not in self.get_actions(request):
                 raise PermissionDenied
             self._check_chosen(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        return super().changelist_view(request, extra_context)
+        check_values(request)
+        try:
+            return super().changelist_view(request, extra_context)
+        except OverflowError:
+            # A time at the end of the calendar, which is beyond it in another zone.
+            raise BadRequest from None
 
     def _check_chosen(self, keys: list[str]) -> None:
         try:
@@ -293,6 +300,35 @@ def filter_name(declared: Any) -> str:
     if isinstance(declared, (list, tuple)):
         return str(declared[0])
     return str(getattr(declared, "parameter_name", declared))
+
+
+def check_values(request: HttpRequest) -> None:
+    """Nothing, unless the address or the form holds a NUL, which no column can be compared with.
+
+    Raises: BadRequest.
+    """
+    for values in (*request.GET.lists(), *request.POST.lists()):
+        if any("\x00" in value for value in values[1]):
+            raise BadRequest
+
+
+def while_allowed(request: HttpRequest, permission: str, load: Callable[[Any], T]) -> Callable[[], T]:
+    """The load of a page that stays open, given the person as they are at each look: their rights may change.
+
+    Raises: PermissionDenied, when called after they signed out or lost their account, place in the staff or permission.
+    """
+    key, store, owner = request.session.session_key, type(request.session), request.user.pk
+
+    def loaded() -> T:
+        # A request of its own: the first one remembers who it found.
+        now = HttpRequest()
+        now.session = store(key)
+        user: Any = get_user(now)
+        if user.pk != owner or not user.is_staff or not user.has_perm(permission):
+            raise PermissionDenied
+        return load(user)
+
+    return loaded
 
 
 def admin_page(row: Model) -> str:

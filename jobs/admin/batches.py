@@ -179,7 +179,7 @@ class BatchAdmin(ReadOnlyAdmin):
             audit.refuse(request, ActionKind.CANCEL, "batch", batch.pk)
         if cancel_batch(batch=batch, by=request, reason=request.POST.get("reason", "").strip()[:200]):
             messages.success(
-                request, _("The batch is being cancelled: what waited has ended, what runs is asked to stop.")
+                request, _("The batch is being cancelled: what waits ends, what runs is asked to stop.")
             )
         else:
             messages.warning(request, _("The batch had ended or was cancelled before."))

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -34,21 +35,17 @@ class BulkForm(forms.Form):
     reason = forms.CharField(label=gettext_lazy("Reason, for the audit trail"), max_length=200)
     typed = forms.CharField(required=False, max_length=20)
 
-    def __init__(self, count: int, *args: Any, **options: Any) -> None:
+    def __init__(self, number: int | None, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.count = count
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether the number has to be typed."""
-        return self.count >= bulk.TYPED_FROM
+        # What has to be typed, if anything.
+        self.number = number
 
     def clean_typed(self) -> str:
         """The number, if it is the one that was shown."""
         text = str(self.cleaned_data["typed"])
         # People type it as the page shows it, with what parts its thousands.
-        if self.is_typed and "".join(filter(str.isdecimal, text)) != str(self.count):
-            raise ValidationError(_("Type the number %(count)s.") % {"count": self.count})
+        if self.number is not None and "".join(filter(str.isdecimal, text)) != str(self.number):
+            raise ValidationError(_("Type the number %(count)s.") % {"count": self.number})
         return text
 
 
@@ -61,24 +58,28 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         audit.refuse(request, ActionKind.BULK, "job")
     if request.method == "POST":
         return _start(request, frame)
-    parameters = {name: request.GET[name] for name in search.PARAMETERS if request.GET.get(name)}
+    parameters = {
+        name: value for name in search.PARAMETERS if (value := request.GET.get(name, "").replace("\x00", ""))
+    }
     chosen = control.CONTROLS.get(request.GET.get("action", ""))
     if chosen is None or chosen.act is None:
         return _choose(request, frame, parameters)
     control.require(request, chosen)
+    parameters[bulk.ZONE] = timezone.get_current_timezone_name()
     before = database_now()
     found = bulk.preview(_filters(request, parameters, chosen, before))
+    number = _to_type(found)
     token = {
         "id": str(uuid.uuid4()),
         "action": chosen.kind,
         "filters": parameters,
         "before": before.isoformat(),
         "count": found.count,
+        "typed": number,
         "user": request.user.pk,
     }
-    return _preview(
-        request, frame, chosen, parameters, found, signing.dumps(token, salt=_SALT), BulkForm(found.count)
-    )
+    form = BulkForm(number)
+    return _preview(request, frame, chosen, parameters, found, signing.dumps(token, salt=_SALT), form)
 
 
 def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
@@ -90,7 +91,7 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
         raise BadRequest
     chosen = control.CONTROLS[token["action"]]
     before = datetime.fromisoformat(token["before"])
-    form = BulkForm(token["count"], request.POST)
+    form = BulkForm(token["typed"], request.POST)
     if not form.is_valid():
         found = bulk.preview(_filters(request, token["filters"], chosen, before))
         found = bulk.Preview(token["count"], found.is_all, found.sample)
@@ -107,11 +108,22 @@ def _start(request: HttpRequest, frame: dict[str, Any]) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("admin:jobs_bulkaction_change", args=[row.pk]))
 
 
+def _to_type(found: bulk.Preview) -> int | None:
+    """The number that is typed by hand: of the jobs, or while they were not all counted of those it may become."""
+    if not found.is_all:
+        return int(settings.JOBS_BULK_CAP)
+    return found.count if found.count >= bulk.TYPED_FROM else None
+
+
 def _filters(
     request: HttpRequest, parameters: dict[str, str], chosen: Control, before: datetime
 ) -> search.Filters:
     may_see_arguments = request.user.has_perm(roles.VIEW_JOB_ARGUMENTS)
     return bulk.filters_for(parameters, chosen, before=before, may_see_arguments=may_see_arguments)
+
+
+def _of_list(parameters: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if name != bulk.ZONE}
 
 
 def _choose(request: HttpRequest, frame: dict[str, Any], parameters: dict[str, str]) -> HttpResponse:
@@ -154,7 +166,7 @@ def _preview(
         ],
         "token": token,
         "form": form,
-        "list_url": f"{reverse('admin:jobs_job_changelist')}?{urlencode(parameters)}",
+        "list_url": f"{reverse('admin:jobs_job_changelist')}?{urlencode(_of_list(parameters))}",
     }
     return render(request, "admin/jobs/job/bulk_preview.html", context, status=400 if form.errors else 200)
 

@@ -43,14 +43,14 @@ def error(request: HttpRequest, group: str) -> HttpResponse:
     if not history.count:
         raise Http404
     period = view.period
-    found = next((row for row in analyses.error_groups(period, GROUPS_SHOWN) if row.group == group), None)
+    found = analyses.error_groups(period, 1, group=group)
     failures = analyses.recent_failures(period, FAILURES_SHOWN, group=group)
     newest = failures or analyses.recent_failures(analyses.Period.last(RANGES["30d"][0]), 1, group=group)
     parts = [
         period.since + number * period.length / analyses.GROUP_POINTS
         for number in range(analyses.GROUP_POINTS)
     ]
-    counts = found.counts if found else [0] * analyses.GROUP_POINTS
+    counts = found[0].counts if found else [0] * analyses.GROUP_POINTS
     chart = charts.bars(
         "group", _("How often"), "", parts, [Series(_("failures"), "error", list(counts))], count_text
     )

@@ -54,6 +54,10 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
         "is_empty": not page.jobs and filters.is_empty and not request.GET.get("after"),
         "controls": offered(request),
         "at": timezone.now(),
+        # Where a press leads back to: the page, also when only its rows were read again.
+        "here": urlencode(
+            {name: request.GET[name] for name in (*search.PARAMETERS, "after") if request.GET.get(name)}
+        ),
     }
     if request.GET.get("part") == "rows":
         return render(request, "admin/jobs/job/_list.html", context)
@@ -63,7 +67,6 @@ def show(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
         "is_fullwidth": "1",
         "query": request.GET,
         "carried": [(name, value) for name, value in _kept(request) if name not in _FORM_FIELDS],
-        "here": request.GET.urlencode(),
         "rows_url": _url(request, part="rows", after=request.GET.get("after", "")),
         "chips": _chips(request, filters),
         "unknown": filters.unknown,

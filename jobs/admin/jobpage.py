@@ -7,8 +7,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -20,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from jobs import live, roles, tenants
 from jobs.admin import timeline
-from jobs.admin.base import admin_page, as_json, person, seconds_text, time_text
+from jobs.admin.base import admin_page, as_json, person, seconds_text, time_text, while_allowed
 from jobs.admin.history import outcome_badge
 from jobs.admin.notes import support_note
 from jobs.admin.redisside import redis_side
@@ -55,24 +53,18 @@ def show(request: HttpRequest, job_id: UUID, frame: dict[str, Any]) -> HttpRespo
 
 def state(request: HttpRequest, job_id: UUID) -> JsonResponse:
     """What the open page shows now, for browsers that poll."""
-    snapshot = _load(job_id, person(request).pk)
+    snapshot = _load(job_id, request.user)
     return JsonResponse({**snapshot.data, "done": snapshot.done})
 
 
 def events(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """The same as events, at each change."""
-    owner = person(request).pk
-    return live.event_response(topics=[f"job:{job_id}"], load=lambda: _load(job_id, owner), owner=owner)
+    allowed = while_allowed(request, "jobs.view_job", lambda user: _load(job_id, user))
+    return live.event_response(topics=[f"job:{job_id}"], load=allowed, owner=person(request).pk)
 
 
-def _load(job_id: UUID, user_id: int) -> Snapshot:
-    """The part of the page that changes, with the rights that the person has at this moment.
-
-    Raises: PermissionDenied or DoesNotExist when it is no longer theirs to see.
-    """
-    user = get_user_model().objects.get(pk=user_id, is_active=True, is_staff=True)
-    if not user.has_perm(roles.VIEW_JOB):
-        raise PermissionDenied
+def _load(job_id: UUID, user: Any) -> Snapshot:
+    """The part of the page that changes, with the rights that the person has."""
     job = _job(job_id)
     html = render_to_string("admin/jobs/job/_page.html", facts(job, user))
     return Snapshot({"html": html, "say": _said(job)})

@@ -10,9 +10,10 @@ from django.urls import URLPattern, path
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from jobs import analyses, live, pauses
+from jobs import analyses, live, pauses, roles
 from jobs.admin import alerts, errors, overview, workers
 from jobs.admin import pauses as pause_pages
+from jobs.admin.base import while_allowed
 from jobs.admin.charts import count_text, ms_text, percent_text
 from jobs.admin.overview import View
 from jobs.admin.pages import page, respond, rights
@@ -27,7 +28,7 @@ SLOW_SHOWN = 50
 def operations(request: HttpRequest) -> HttpResponse:
     """How everything stands."""
     view = View.of(request)
-    context = {**overview.snapshot(view), **rights(request)}
+    context = {**overview.snapshot(view), **rights(request.user)}
     return respond(
         request,
         "overview.html",
@@ -45,25 +46,27 @@ def events(request: HttpRequest) -> HttpResponseBase:
     """The parts of the page that changed, as they change."""
     # Only of this stream: a new one begins with everything.
     shown: dict[str, str] = {}
+    view = View.of(request)
 
-    def load() -> live.Snapshot | None:
-        state = state_of(request)
+    def load(user: Any) -> live.Snapshot | None:
+        state = state_of(view, user)
         changed = {name: html for name, html in state["regions"].items() if shown.get(name) != html}
         shown.update(changed)
         return live.Snapshot({**state, "regions": changed})
 
-    return live.event_response(topics=[pauses.TOPIC], load=load, owner=request.user.pk)
+    allowed = while_allowed(request, roles.VIEW_OPERATIONS, load)
+    return live.event_response(topics=[pauses.TOPIC], load=allowed, owner=request.user.pk)
 
 
 @page
 def state(request: HttpRequest) -> JsonResponse:
     """All parts of the page, for browsers without a stream."""
-    return JsonResponse(state_of(request))
+    return JsonResponse(state_of(View.of(request), request.user))
 
 
-def state_of(request: HttpRequest) -> dict[str, Any]:
+def state_of(view: View, user: Any) -> dict[str, Any]:
     """All parts of the page, and when that was."""
-    context = {**overview.snapshot(View.of(request)), **rights(request)}
+    context = {**overview.snapshot(view), **rights(user)}
     return {
         "regions": {name: drawn(name, context) for name in REGIONS},
         "stamp": stamp(context),

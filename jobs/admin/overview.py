@@ -1,6 +1,6 @@
 """What the operations page shows at one moment: put together here, drawn by its templates."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
@@ -42,7 +43,11 @@ LATE_SECONDS = 60
 # The share of failed attempts from which on it is marked.
 MANY_FAILURES = 0.05
 RUNNING_SHOWN = 12
+# The page of the workers shows what each runs.
+RUNNING_READ = 200
 TENANTS_SHOWN = 6
+# Jobs of each status whose organizations are counted when there are too many for all of them.
+TENANTS_LOOKED_AT = 5_000
 ALERTS_SHOWN = 5
 
 
@@ -91,22 +96,25 @@ def snapshot(view: View) -> dict[str, Any]:
     # A day is one of UTC: its noon is on the same day nearly everywhere.
     lag = timedelta(hours=12) if reading.period.unit == timedelta(days=1) else timedelta(0)
     total = tallies.get(view.queue, Tally()) if view.queue else reading.totals()
-    running = running_now(now)
+    running = running_now(now)[:RUNNING_SHOWN]
+    running_count = sum(queue.running for queue in now.queues.values())
     return {
         "view": view,
         "at": now.at,
         "range_label": RANGES[view.range][1],
         "health": health(now, alerts, recent.totals()),
-        "facts": facts(now, len(running)),
+        "facts": facts(now, running_count),
         "alerts": alerts[:ALERTS_SHOWN],
         "alerts_more": max(0, len(alerts) - ALERTS_SHOWN),
         "totals": totals(total),
         "queues": list(_queue_rows(now, tallies, flows, reading)),
         "charts": course_charts(course, lag),
-        "running": running[:RUNNING_SHOWN],
-        "running_more": max(0, len(running) - RUNNING_SHOWN),
+        "running": running,
+        "running_more": max(0, running_count - len(running)),
         "held": held_back(now),
         "tenants": tenant_shares(),
+        "tenants_are_some": sum(queue.ready + queue.running for queue in now.queues.values())
+        > census.EXACT_UP_TO,
         "groups": error_rows(period, 5),
         "slow": slow_rows(view, period, 5),
     }
@@ -135,7 +143,10 @@ def health(now: Census, alerts: Sequence[Mapping[str, Any]], recent: Tally) -> d
         "count": len(alerts)
     }
     is_new = any(alert["row"].acknowledged_at is None for alert in alerts)
-    return {"kind": "error" if is_new else "warn", "text": f"{text} {verdict['text']}"}
+    said = f"{text} {verdict['text']}"
+    return (
+        {"kind": "error", "text": said} if is_new else {"kind": "warn", "text": said, "label": _("In hand")}
+    )
 
 
 def _without_workers(ready: int) -> str:
@@ -259,12 +270,23 @@ def _queue_rows(
             "is_failing": (tally.failure_share or 0) > MANY_FAILURES,
             "forecast": forecast(queue, flow, stops.get(name), has_workers=bool(now.workers)),
             "pause": stops.get(name),
+            "pause_until": _until_text(stops[name].until) if name in stops else "",
             **_limit(policies.get(name), lifts.get(name)),
         }
 
 
 def _limit(policy: QueuePolicy | None, lift: RateLift | None) -> dict[str, Any]:
-    return {"rate": policy.rate if policy and policy.rate else "", "lift": lift}
+    rate = policy.rate if policy and policy.rate else ""
+    return {"rate": rate, "lift": lift, "lift_until": _until_text(lift.until) if lift else ""}
+
+
+def _until_text(moment: datetime | None) -> str:
+    """The time of an end, with its day where that is not today."""
+    if moment is None:
+        return ""
+    here = localtime(moment)
+    day = "" if here.date() == localtime().date() else f"{date_format(here, 'SHORT_DATE_FORMAT')} "
+    return f"{day}{here:%H:%M}"
 
 
 def _places_text(queue: QueueCensus, policy: QueuePolicy | None) -> str:
@@ -277,10 +299,10 @@ def _later(queue: QueueCensus) -> str:
     """What else of the queue is not over, in a few words."""
     held = sum(queue.held.values())
     parts = [
-        (held, _("%(count)s held")),
+        (held, ngettext("%(count)s held", "%(count)s held", held)),
         (queue.retrying, _("%(count)s to retry")),
         (queue.scheduled, _("%(count)s for later")),
-        (queue.blocked, _("%(count)s blocked")),
+        (queue.blocked, ngettext("%(count)s blocked", "%(count)s blocked", queue.blocked)),
     ]
     return " · ".join(text % {"count": count_text(count)} for count, text in parts if count)
 
@@ -336,15 +358,19 @@ def course_charts(course: Sequence[analyses.Point], lag: timedelta) -> list[Char
     total = Tally()
     for tally in tallies:
         total.add(tally)
-    ended = _("%(done)s attempts ended, %(broken)s of them failed or were lost.") % {
-        "done": count_text(total.ended), "broken": count_text(total.broken),
-    }  # fmt: skip
+    ended = ngettext(
+        "%(done)s attempt ended; failed or lost: %(broken)s.",
+        "%(done)s attempts ended; failed or lost: %(broken)s.",
+        total.ended,
+    ) % {"done": count_text(total.ended), "broken": count_text(total.broken)}
     waited = _("Half of the jobs waited up to %(half)s, 95 of 100 up to %(most)s.") % {
         "half": ms_text(total.wait_percentile_ms(0.5)), "most": ms_text(total.wait_percentile_ms(0.95)),
     }  # fmt: skip
-    failed = _("%(share)s of the attempts failed or were lost; %(again)s were tried again.") % {
-        "share": percent_text(total.failure_share), "again": count_text(total.retried),
-    }  # fmt: skip
+    failed = ngettext(
+        "%(share)s of the attempts failed or were lost; %(again)s was tried again.",
+        "%(share)s of the attempts failed or were lost; %(again)s were tried again.",
+        total.retried,
+    ) % {"share": percent_text(total.failure_share), "again": count_text(total.retried)}
     return [
         charts.bars(
             "throughput", _("Throughput"), ended, moments,
@@ -404,14 +430,14 @@ def slow_rows(view: View, period: Period, limit: int, *, task: str = "") -> list
 
 
 def running_now(now: Census) -> list[dict[str, Any]]:
-    """Jobs that run, the longest first."""
+    """Jobs that run, the longest first, as many as are worth a look."""
     jobs = list(
         Job.objects.filter(status=JobStatus.RUNNING)
         .order_by("started_at")
         .only(
             "task", "queue", "tenant_id", "worker", "started_at", "timeout_seconds", "progress_done",
             "progress_total", "progress_message", "cancel_requested_at",
-        )[:200]
+        )[:RUNNING_READ]
     )  # fmt: skip
     names = tenants.names([job.tenant_id for job in jobs])
     return [
@@ -453,10 +479,24 @@ def held_back(now: Census) -> list[dict[str, Any]]:
     ]
 
 
+def _tenant_counts() -> list[tuple[int | None, int]]:
+    active = Job.objects.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+    if active.order_by().values("pk")[: census.EXACT_UP_TO + 1].count() <= census.EXACT_UP_TO:
+        owned = active.filter(tenant_id__isnull=False).order_by().values_list("tenant_id")
+        return list(owned.annotate(count=Count("*")))
+    seen: Counter[int | None] = Counter()
+    for status in (JobStatus.RUNNING, JobStatus.QUEUED):
+        first = active.filter(status=status).order_by("created_at").values_list("tenant_id", flat=True)
+        seen.update(first[:TENANTS_LOOKED_AT])
+    return list(seen.items())
+
+
 def tenant_shares() -> list[dict[str, Any]]:
-    """Which organizations the waiting and running jobs belong to, the most first."""
-    active = Job.objects.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING], tenant_id__isnull=False)
-    counted = active.order_by().values_list("tenant_id").annotate(count=Count("*"))
+    """Which organizations the waiting and running jobs belong to, the most first.
+
+    Of a large backlog it is those that run, and the ones that wait for longest.
+    """
+    counted = _tenant_counts()
     found = sorted(((tenant, count) for tenant, count in counted if tenant), key=lambda row: -row[1])
     total = sum(count for _tenant, count in found)
     shown = found[:TENANTS_SHOWN]

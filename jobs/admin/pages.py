@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from jobs import audit, roles
+from jobs.admin.base import check_values
 from jobs.models import Alert
 
 # Name of the address -> title of the tab.
@@ -42,6 +43,7 @@ def page(view: AnyView) -> AnyView:
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_perm(roles.VIEW_OPERATIONS):
             raise PermissionDenied
+        check_values(request)
         return view(request, *args, **kwargs)
 
     guard: AnyView = admin.site.admin_view(inner)
@@ -60,6 +62,7 @@ def act(permission: str, action: str, kind: str) -> Callable[[AnyView], AnyView]
                 audit.refuse(
                     request, action, kind, request.POST.get("target") or request.POST.get("queue", "")
                 )
+            check_values(request)
             return view(request, *args, **kwargs)
 
         guard: AnyView = admin.site.admin_view(inner)
@@ -68,13 +71,13 @@ def act(permission: str, action: str, kind: str) -> Callable[[AnyView], AnyView]
     return decorate
 
 
-def rights(request: HttpRequest) -> dict[str, bool]:
+def rights(user: Any) -> dict[str, bool]:
     """Which buttons and links the person gets."""
     return {
-        "may_pause": request.user.has_perm(roles.PAUSE_QUEUE),
-        "may_lift": request.user.has_perm(roles.LIFT_RATE_LIMIT),
-        "may_acknowledge": request.user.has_perm(roles.ACKNOWLEDGE_ALERT),
-        "may_see_jobs": request.user.has_perm(roles.VIEW_JOB),
+        "may_pause": user.has_perm(roles.PAUSE_QUEUE),
+        "may_lift": user.has_perm(roles.LIFT_RATE_LIMIT),
+        "may_acknowledge": user.has_perm(roles.ACKNOWLEDGE_ALERT),
+        "may_see_jobs": user.has_perm(roles.VIEW_JOB),
     }
 
 
@@ -94,7 +97,7 @@ def respond(request: HttpRequest, template: str, title: object, tab: str, **cont
     return render(
         request,
         f"admin/jobs/operations/{template}",
-        {**frame, "title": title, "tabs": tabs, "opts": None, **rights(request), **context},
+        {**frame, "title": title, "tabs": tabs, "opts": None, **rights(request.user), **context},
     )
 
 

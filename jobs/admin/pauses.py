@@ -102,6 +102,9 @@ class PauseForm(_TimedForm):
         if not text:
             return None
         found = tenants.find(text)
+        if text.isdecimal() and found[:1] == [int(text)]:
+            # A number is meant as one, also when a name has it in it.
+            return found[0]
         exact = [
             number for number, name in tenants.names(found).items() if name.casefold() == text.casefold()
         ]

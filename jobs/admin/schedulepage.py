@@ -1,5 +1,7 @@
 """The page of one schedule: how it stands, what it will do next, what it did last, its form and its buttons."""
 
+import re
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +24,7 @@ from jobs.errors import ScheduleError, TimingError
 from jobs.forms import ArgumentsForm
 from jobs.models import ActionKind, Schedule
 from jobs.schedules import Trouble
-from jobs.slots import zone_names
+from jobs.slots import Timing, zone_names
 
 LIST = "admin:jobs_schedule_changelist"
 # Button -> the permission it needs, and the word for it in the audit trail.
@@ -48,7 +50,7 @@ def show(request: HttpRequest, pk: int, frame: dict[str, Any]) -> HttpResponseBa
         "schedule": shown,
         "shows_arguments": request.user.has_perm(roles.CHANGE_SCHEDULE)
         or request.user.has_perm(roles.VIEW_JOB_ARGUMENTS),
-        "preview": preview_of(shown.timing) if shown.timing else None,
+        "preview": preview_of(shown.timing, schedule.next_at) if shown.timing else None,
         "new_id": uuid4(),
         "may": {name: request.user.has_perm(needed) for name, (needed, _kind) in _BUTTONS.items()},
     }
@@ -79,9 +81,16 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     """The next runs of what the form says now, as a part of the page."""
     form = TimingForm(request.GET)
     if form.is_valid() and form.timing:
-        return render(request, "admin/jobs/schedule/_preview.html", {"preview": preview_of(form.timing)})
+        shown = preview_of(form.timing, _slot_of(request.GET.get("schedule", ""), form.timing))
+        return render(request, "admin/jobs/schedule/_preview.html", {"preview": shown})
     problems = [problem for found in form.errors.values() for problem in found]
     return render(request, "admin/jobs/schedule/_preview.html", {"problems": problems})
+
+
+def _slot_of(pk: str, timing: Timing) -> datetime | None:
+    """The next slot of the schedule that is being changed, while the form still says what the row does."""
+    row = Schedule.objects.filter(pk=pk).first() if re.fullmatch(r"[0-9]{1,18}", pk) else None
+    return row.next_at if row and ScheduleView(row).timing == timing else None
 
 
 def act(request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -98,7 +107,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponseBase:
     permission, kind = _BUTTONS[name]
     if not request.user.has_perm(permission):
         audit.refuse(request, kind, "schedule", schedule.name)
-    reason = request.POST.get("reason", "").strip()[:200]
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()[:200]
     _press(request, schedule, name, reason)
     to_list = name == "delete" or request.POST.get("from") == "list"
     return HttpResponseRedirect(reverse(LIST) if to_list else admin_page(schedule))

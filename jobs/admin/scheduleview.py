@@ -119,10 +119,14 @@ class ScheduleView:
         return reversed(self.runs)
 
 
-def preview_of(timing: Timing) -> dict[str, Any]:
-    """What a preview shows of a timing: words, next slots, and what the next change of the clocks does."""
+def preview_of(timing: Timing, first: datetime | None = None) -> dict[str, Any]:
+    """What a preview shows of a timing: words, next slots, and what the next change of the clocks does.
+
+    `first` is the next slot of a schedule that has this timing already; without it the slots count from now.
+    """
     now = timezone.now()
-    slots = first_slots(timing, now, SLOTS_SHOWN)
+    begun = [first.astimezone(zone_named(timing.zone))] if first else []
+    slots = begun + first_slots(timing, first or now, SLOTS_SHOWN - len(begun))
     change = next_change(timing, now)
     return {
         "words": describe(timing),

@@ -14,13 +14,15 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from jobs import census, pauses, redis_state
 from jobs.census import Census
 from jobs.failfast import REDIS_ERRORS, connection
-from jobs.models import AlertKind, Job, JobStatus, MinuteStat, Schedule
+from jobs.lifecycle import Cause
+from jobs.models import AlertKind, Job, JobEvent, JobStatus, MinuteStat, Schedule
 from jobs.redis_state import RedisState
+from jobs.schedules import Trouble
 from jobs.transport import QUARANTINE_KEY
 
 # Failures are counted over this time; fewer ended attempts than that say nothing.
@@ -100,10 +102,18 @@ def too_old(scene: Scene) -> Iterator[Sighting]:
         waiting = Job.objects.filter(status=JobStatus.QUEUED, queue=policy.name)
         if tenants := paused.get(policy.name, set()) | paused.get("", set()):
             waiting = waiting.exclude(tenant_id__in=tenants)
-        oldest = waiting.order_by("due_at").values_list("due_at", flat=True).first()
+        oldest = _ready_since(waiting)
         if oldest is not None and scene.now - oldest > policy.late_after:
             seconds = int((scene.now - oldest).total_seconds())
             yield Sighting(policy.name, {"seconds": seconds, "ready": queue.ready})
+
+
+def _ready_since(waiting: QuerySet[Job]) -> datetime | None:
+    """Since when the job can start that waits for longest, of those created first: not while it was paused."""
+    releases = JobEvent.objects.filter(job=OuterRef("pk"), cause=Cause.RESUMED).order_by("-id")
+    first = waiting.order_by("created_at").annotate(released_at=Subquery(releases.values("at")[:1]))
+    rows = first.values_list("due_at", "released_at")[: census.LOOKED_AT_FOR_OLDEST]
+    return min((max(due, released or due) for due, released in rows), default=None)
 
 
 def _paused() -> dict[str, set[int]]:
@@ -190,9 +200,11 @@ def _known(value: Any) -> Any:
 def schedule(scene: Scene) -> Iterator[Sighting]:
     """Schedules whose last slot made no job, or whose slot passed unnoticed."""
     going = Schedule.objects.filter(paused_at=None)
-    troubled = going.filter(~Q(trouble="") | Q(next_at__lt=scene.now - SCHEDULE_LATE))
+    is_late = Q(next_at__lt=scene.now - SCHEDULE_LATE)
+    # A slot that is skipped while the last job goes on was wanted so.
+    troubled = going.filter(~Q(trouble__in=["", Trouble.OVERLAP]) | is_late)
     for name, trouble in troubled.values_list("name", "trouble"):
-        yield Sighting(name, {"trouble": trouble or "late"})
+        yield Sighting(name, {"trouble": "late" if trouble in ("", Trouble.OVERLAP) else trouble})
 
 
 def quarantine(scene: Scene) -> Iterator[Sighting]:
@@ -205,8 +217,12 @@ def quarantine(scene: Scene) -> Iterator[Sighting]:
         raise CannotTellError from error
     if newest is None:
         return
-    entry = json.loads(newest)
-    if scene.now - datetime.fromisoformat(entry["at"]) < QUARANTINE_NEWS:
+    try:
+        is_news = scene.now - datetime.fromisoformat(json.loads(newest)["at"]) < QUARANTINE_NEWS
+    except (ValueError, KeyError, TypeError) as error:
+        # The platform did not write this entry: when that was it does not say.
+        raise CannotTellError from error
+    if is_news:
         yield Sighting(params={"entries": scene.redis.quarantined or 0})
 
 

@@ -1,12 +1,17 @@
 """Somebody works: on every queue, with one version, under one leader."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.db import DatabaseError
 
 from jobs import census
 from jobs.doctor import Examination, Finding, check, error, ok, warning
 from jobs.models import WorkerProcess
+from jobs.moments import database_now
+
+# A kill is news for this long; its row is kept for days.
+SILENCE_NEWS = timedelta(hours=1)
 
 
 @check("workers")
@@ -63,9 +68,10 @@ def _of_one_version(versions: list[str]) -> Iterator[Finding]:
 
 
 def _silent() -> Iterator[Finding]:
-    """Workers that neither live nor ended in order; their rows are forgotten in time."""
+    """Workers that fell silent lately without ending in order; what is older somebody has seen to."""
     living = census.living_workers().values("pk")
-    silent = WorkerProcess.objects.filter(ended_at=None).exclude(pk__in=living)
+    lately = database_now() - SILENCE_NEWS
+    silent = WorkerProcess.objects.filter(ended_at=None, seen_at__gte=lately).exclude(pk__in=living)
     names = sorted(silent.values_list("name", flat=True)[:5])
     if names:
         yield warning(

@@ -7,7 +7,22 @@ const area = document.querySelector("[data-list]");
 let timer = null;
 let failures = 0;
 
-const rate = () => Number(localStorage.getItem(RATE_KEY) ?? 5);
+// Browsers may refuse to keep anything, or to say what they kept; the choice then holds as long as the page.
+let chosenRate = 5;
+try {
+  chosenRate = Number(localStorage.getItem(RATE_KEY) ?? 5);
+} catch {
+  // The choice begins anew.
+}
+const rate = () => chosenRate;
+const keepRate = (value) => {
+  chosenRate = Number(value);
+  try {
+    localStorage.setItem(RATE_KEY, value);
+  } catch {
+    // It holds as long as the page.
+  }
+};
 const boxes = () => [...area.querySelectorAll('input[name="_selected_action"]')];
 
 // What depends on this browser, and is not in what the server sends.
@@ -49,7 +64,7 @@ const plan = () => {
 
 area.addEventListener("change", ({ target }) => {
   if (target.matches("[data-rate]")) {
-    localStorage.setItem(RATE_KEY, target.value);
+    keepRate(target.value);
     target.blur();
     plan();
   }

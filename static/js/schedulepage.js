@@ -3,7 +3,7 @@ import { ask } from "./fetching.js";
 import { morphChildren, parse } from "./morph.js";
 
 const PAUSE_MS = 300;
-const NAMES = ["how", "cron", "every", "unit", "time_zone"];
+const NAMES = ["how", "cron", "every", "unit", "time_zone", "schedule"];
 const form = document.querySelector("[data-preview]");
 const area = document.querySelector("#preview");
 let timer = null;

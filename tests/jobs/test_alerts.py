@@ -8,10 +8,22 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from jobs import alerts, dispatch, redis_state
+from jobs import alerts, census, dispatch, lifecycle, redis_state
 from jobs.alerts import Change, rules
 from jobs.alerts.rules import CannotTellError, Rule, Scene, Sighting
-from jobs.models import Alert, AlertKind, Job, JobStatus, MinuteStat, Pause, Schedule, WorkerProcess
+from jobs.lifecycle import Cause
+from jobs.models import (
+    Alert,
+    AlertKind,
+    HoldReason,
+    Job,
+    JobEvent,
+    JobStatus,
+    MinuteStat,
+    Pause,
+    Schedule,
+    WorkerProcess,
+)
 from jobs.moments import database_now
 from jobs.redis_state import RedisState
 from jobs.signals import alert_changed
@@ -207,6 +219,23 @@ def test_what_is_paused_is_not_late() -> None:
     assert sightings(rules.too_old) == {}
 
 
+def test_the_time_of_a_pause_does_not_count_once_it_is_over() -> None:
+    waiting_job("critical", waited=timedelta(hours=1))
+    lifecycle.hold(Job.objects.all(), HoldReason.PAUSED, Cause.PAUSED)
+    lifecycle.release(Job.objects.all(), JobStatus.HELD, Cause.RESUMED)
+    assert sightings(rules.too_old) == {}
+    JobEvent.objects.update(at=database_now() - timedelta(minutes=3))
+    assert sightings(rules.too_old)["critical"]["seconds"] < 240
+
+
+def test_a_backlog_is_not_sorted_to_find_its_oldest_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(census, "LOOKED_AT_FOR_OLDEST", 2)
+    for minutes in (3, 5, 4):
+        waiting_job("critical", waited=minutes * MINUTE)
+    Job.objects.filter(due_at__lt=database_now() - 4.5 * MINUTE).update(created_at=database_now())
+    assert 240 <= sightings(rules.too_old)["critical"]["seconds"] < 270
+
+
 @pytest.mark.parametrize(
     ("failed", "succeeded", "expected"),
     [(9, 0, []), (10, 0, ["emails"]), (10, 40, ["emails"]), (10, 41, []), (0, 500, [])],
@@ -267,7 +296,14 @@ def test_a_schedule_in_trouble_or_late_is_seen_unless_it_is_paused() -> None:
     schedule("late", next_at=now - 5 * MINUTE)
     schedule("broken", next_at=now + MINUTE, trouble="unknown_task")
     schedule("paused", next_at=now - 5 * MINUTE, paused_at=now)
-    assert sightings(rules.schedule) == {"late": {"trouble": "late"}, "broken": {"trouble": "unknown_task"}}
+    # Skipping a slot while the last job goes on is what its owner chose.
+    schedule("overlapped", next_at=now + MINUTE, trouble="overlap")
+    schedule("overlapped and late", next_at=now - 5 * MINUTE, trouble="overlap")
+    assert sightings(rules.schedule) == {
+        "late": {"trouble": "late"},
+        "broken": {"trouble": "unknown_task"},
+        "overlapped and late": {"trouble": "late"},
+    }
 
 
 def test_f01_a_bad_hint_is_news_for_an_hour() -> None:
@@ -285,6 +321,15 @@ def test_f01_a_bad_hint_is_news_for_an_hour() -> None:
         assert list(found(database_now())) == [""]
     finally:
         redis.delete(QUARANTINE_KEY)
+
+
+@pytest.mark.parametrize("entry", [b"junk", b"[]", b"{}", b'{"at": 1}', b'{"at": "2026-03-03"}', b"\xff"])
+def test_f01_an_entry_in_quarantine_that_nobody_can_read_is_not_news_and_breaks_no_look(
+    entry: bytes, own_redis: Any
+) -> None:
+    dispatch.connection().lpush(QUARANTINE_KEY, entry)
+    with pytest.raises(CannotTellError):
+        sightings(rules.quarantine, redis_state.look())
 
 
 def test_the_whole_table_is_judged_on_a_real_site(settings: Any) -> None:

@@ -51,6 +51,15 @@ def test_e04_a_refused_try_leaves_a_line() -> None:
     assert (line.action, line.target, line.details) == ("refused", "the-id", {"action": "cancel"})
 
 
+def test_x_nul_in_what_a_client_sent_is_left_out_and_the_line_is_kept() -> None:
+    audit.record(None, ActionKind.CANCEL, "job", "a\x00b", reason="c\x00d")
+    with pytest.raises(PermissionDenied):
+        audit.refuse(request_of(factories.user()), "x\x00y", "queue", "e\x00f")
+    done, refused = OperatorAction.objects.order_by("id")
+    assert (done.target, done.reason) == ("ab", "cd")
+    assert (refused.target, refused.details) == ("ef", {"action": "xy"})
+
+
 def test_a_line_goes_with_its_transaction() -> None:
     with transaction.atomic():
         audit.record(None, ActionKind.PAUSE, "queue", "emails")

@@ -133,6 +133,27 @@ def test_a_person_who_lost_the_permission_meanwhile_does_nothing(user: User) -> 
     assert Job.objects.get(task="jobs.act_on_many").error_code == "not-allowed"
 
 
+@pytest.mark.parametrize("field", ["is_staff", "is_active"])
+def test_a_person_who_left_the_staff_meanwhile_does_nothing(user: User, field: str) -> None:
+    failed = make(2)
+    start(user)
+    User.objects.filter(pk=user.pk).update(**{field: False})
+    drain(raising=False)
+    assert statuses(failed) == [S.FAILED] * 2
+
+
+def test_e04_a_bulk_action_is_restarted_only_by_who_may_start_one(user: User) -> None:
+    row = start(user)
+    assert row.job
+    Job.objects.filter(pk=row.job.pk).update(status=S.FAILED)
+    retry = CONTROLS[ActionKind.RETRY]
+    other = staff("jobs.retry_job")
+    with pytest.raises(RefusedError):
+        control.perform(request_of(other), retry, Job.objects.get(pk=row.job.pk))
+    assert statuses([row.job]) == [S.FAILED]
+    assert control.perform(request_of(user), retry, Job.objects.get(pk=row.job.pk))
+
+
 def test_jobs_that_came_after_the_preview_are_left_alone(user: User) -> None:
     old = make(1)
     before = database_now()

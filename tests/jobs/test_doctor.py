@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -235,8 +236,10 @@ def test_workers_versions_queues_and_the_leader_are_looked_at(settings: Any) -> 
     assert worst("workers") == Level.WARNING
     WorkerProcess.objects.filter(name="w1").update(version="2")
     assert worst("workers") == Level.OK
-    WorkerProcess.objects.filter(name="w1").update(seen_at=database_now().replace(year=2020))
+    WorkerProcess.objects.filter(name="w1").update(seen_at=database_now() - timedelta(minutes=10))
     assert "w1" in found("workers")[-1].seen
+    WorkerProcess.objects.filter(name="w1").update(seen_at=database_now() - timedelta(hours=2))
+    assert not any("w1" in finding.seen for finding in found("workers"))
 
 
 def test_a_schedule_that_makes_no_jobs_is_a_warning() -> None:

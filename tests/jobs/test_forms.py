@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 import pytest
 from django import forms
+from django.core.exceptions import ValidationError
 
 from jobs.context import RunningJob
 from jobs.declarations import Declaration
-from jobs.forms import ArgumentsForm, fits
+from jobs.forms import ArgumentsForm, TypedJSONField, fits
 from jobs.retries import Backoff
 
 
@@ -150,3 +151,31 @@ def test_an_optional_argument_is_left_to_the_task_when_it_is_empty() -> None:
 )
 def test_values_are_compared_with_types(value: Any, annotation: Any, answer: bool) -> None:  # noqa: FBT001
     assert fits(value, annotation) is answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[" * 51 + "1" + "]" * 51,
+        "[" + "9" * 5000 + "]",
+        '["a\\u0000"]',
+        '{"a\\u0000": 1}',
+        '["\\ud800"]',
+        "[NaN]",
+        "[1e999]",
+    ],
+)
+def test_x_json_that_no_database_can_store_is_refused_and_shown_again(text: str) -> None:
+    field = TypedJSONField(list[Any])
+    with pytest.raises(ValidationError):
+        field.clean(text)
+    filled = form(sent(ids=text))
+    assert not filled.is_valid()
+    assert filled["ids"].as_widget()
+
+
+def test_json_that_is_nested_as_people_do_is_taken() -> None:
+    assert TypedJSONField(dict[str, Any]).clean('{"a": [{"b": [1.5, "é", null]}]}') == {
+        "a": [{"b": [1.5, "é", None]}]
+    }

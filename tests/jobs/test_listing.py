@@ -127,6 +127,15 @@ def test_counts_beside_a_filter_are_of_the_jobs_that_fit(monkeypatch: pytest.Mon
     assert listing.state_counts(filters(q="error:x")) == {}
 
 
+def test_counts_beside_an_error_group_are_of_that_group() -> None:
+    make(2, status=JobStatus.FAILED, error_group="a")
+    make(3, status=JobStatus.FAILED, error_group="b")
+    make(1)
+    counts = listing.state_counts(filters(error_group="a"))
+    assert {status: found.count for status, found in counts.items()} == {"failed": 2}
+    assert listing.state_counts(filters(error_group="a", queue="maintenance")) == {}
+
+
 def test_counting_for_a_preview_says_whether_it_saw_all() -> None:
     make(5)
     assert listing.count(filters(), limit=10, budget_seconds=9) == (5, True)

@@ -10,11 +10,13 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from jobs import pauses, statistics
-from jobs.admin import charts, operations
+from jobs.admin import charts, operations, overview
 from jobs.admin.overview import View
+from jobs.analyses import Point, Tally
 from jobs.models import (
     Alert,
     Attempt,
@@ -135,6 +137,41 @@ def test_a_quiet_platform_is_well() -> None:
     assert "All is quiet" in verdict(staff_client(SEE))
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_end_of_a_pause_says_the_day_where_it_is_not_today(language: str) -> None:
+    now = timezone.localtime().replace(hour=12, minute=5)
+    Pause.objects.create(queue="emails", reason="printer", until=now + timedelta(days=3))
+    RateLift.objects.create(queue="emails", reason="printer", until=now + timedelta(days=2))
+    with translation.override(language):
+        row = next(row for row in overview.snapshot(View("1h", ""))["queues"] if row["name"] == "emails")
+        day = date_format(now + timedelta(days=3), "SHORT_DATE_FORMAT")
+    assert row["pause_until"] == f"{day} 12:05"
+    assert row["lift_until"].endswith(" 12:05")
+    assert overview._until_text(timezone.localtime()) == f"{timezone.localtime():%H:%M}"
+
+
+def test_what_is_one_is_said_of_one_in_both_languages() -> None:
+    make_job(JobStatus.HELD, hold_reason="redis_away")
+    make_job(JobStatus.BLOCKED)
+    with translation.override("fr"):
+        row = next(row for row in overview.snapshot(View("1h", ""))["queues"] if row["name"] == "emails")
+        [throughput, *_others] = overview.course_charts(
+            [Point(timezone.now(), Tally(succeeded=1))], timedelta(0)
+        )
+    assert row["later"] == "1 retenu · 1 bloqué"
+    assert throughput.summary.startswith("1 tentative terminée")
+
+
+def test_an_alert_that_is_in_hand_is_not_called_slow() -> None:
+    make_worker()
+    lead()
+    now = timezone.now()
+    Alert.objects.create(kind="eviction", pending_since=now, raised_at=now, acknowledged_at=now)
+    shown = verdict(staff_client(SEE))
+    assert "In hand" in shown
+    assert "Slow" not in shown
+
+
 def test_alerts_stand_above_everything_else() -> None:
     make_worker()
     lead()
@@ -209,6 +246,36 @@ def test_the_page_asks_few_questions() -> None:
     assert len(queries) < 40
 
 
+def test_all_jobs_that_run_are_counted_also_beyond_those_that_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overview, "RUNNING_READ", 2)
+    make_worker()
+    for _number in range(3):
+        make_job(JobStatus.RUNNING, started_at=timezone.now(), worker="w1")
+    context = overview.snapshot(View("1h", ""))
+    assert (len(context["running"]), context["running_more"]) == (2, 1)
+    assert "3 running" in next(fact["value"] for fact in context["facts"] if fact["name"] == "Workers")
+
+
+def test_the_organizations_of_a_large_backlog_are_those_that_wait_for_longest(
+    monkeypatch: pytest.MonkeyPatch, organization: Organization
+) -> None:
+    monkeypatch.setattr("jobs.census.EXACT_UP_TO", 3)
+    monkeypatch.setattr(overview, "TENANTS_LOOKED_AT", 2)
+    now = timezone.now()
+    for number in range(4):
+        make_job(tenant_id=organization.pk, created_at=now - timedelta(minutes=9 - number))
+    make_job(JobStatus.RUNNING, started_at=now, tenant_id=organization.pk + 1)
+    with CaptureQueriesContext(connection) as queries:
+        rows = overview.tenant_shares()
+    assert [(row["name"], row["count"]) for row in rows] == [
+        (organization.name, "2"),
+        (str(organization.pk + 1), "1"),
+    ]
+    assert all("LIMIT" in query["sql"] for query in queries if '"jobs_job"' in query["sql"])
+
+
 def test_a_stream_sends_only_the_parts_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[Any] = []
 
@@ -227,6 +294,19 @@ def test_a_stream_sends_only_the_parts_that_changed(monkeypatch: pytest.MonkeyPa
     assert "queues" in load().data["regions"]
 
 
+@pytest.mark.parametrize("name", ["", "Clinique %s"])
+def test_a_number_pauses_the_organization_that_has_it_and_no_other(
+    organization: Organization, name: str
+) -> None:
+    client = staff_client(SEE, "jobs.pause_queue")
+    form = {"queue": "", "length": "1h", "exact": "", "reason": "Month end"}
+    if name:
+        Organization.objects.create(name=name % organization.pk, slug="another")
+    assert client.post(url("_pause"), {**form, "tenant": str(organization.pk + 1000)}).status_code == 400
+    assert client.post(url("_pause"), {**form, "tenant": str(organization.pk)}).status_code == 302
+    assert list(Pause.objects.values_list("tenant_id", flat=True)) == [organization.pk]
+
+
 # --- The pages beside it ----------------------------------------------------------------------------------
 
 
@@ -235,6 +315,17 @@ def test_a_message_of_an_error_is_escaped() -> None:
     shown = body(staff_client(SEE), "_errors")
     assert "no &lt;profile&gt;" in shown
     assert "no <profile>" not in shown
+
+
+def test_the_chart_of_a_rare_error_group_shows_it_beside_many_frequent_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.admin.errors.GROUPS_SHOWN", 1)
+    for _number in range(2):
+        fail()
+    Job.objects.filter(pk=fail().pk).update(error_group="rare")
+    chart = staff_client(SEE).get(url("_error", "rare")).context["chart"]
+    assert sum(chart.series[0].values) == 1
 
 
 def test_an_error_group_leads_to_its_jobs() -> None:
@@ -344,6 +435,13 @@ def test_a_pause_that_says_too_little_is_not_made(fields: dict[str, str], proble
     assert problem in response.content.decode()
     assert not Pause.objects.exists()
     assert not OperatorAction.objects.exists()
+
+
+def test_a_problem_of_a_field_is_what_the_field_says_it_is_described_by() -> None:
+    shown = staff_client(SEE, "jobs.pause_queue").post(url("_pause"), {"queue": "emails"}).content.decode()
+    named = re.search(r'name="reason"[^>]*aria-describedby="([^"]+)"', shown)
+    assert named
+    assert all(f'id="{name}"' in shown for name in named[1].split())
 
 
 def test_resuming_ends_the_pause_and_is_kept() -> None:

@@ -1,7 +1,9 @@
 """The pages of schedules: who sees and presses what, what is typed, and what the trail keeps of it."""
 
+import re
 import uuid
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from jobs.models import Job, OperatorAction, Schedule
+from organizations.models import User
 from tests.conftest import signed_in
 from tests.support.probe import tasks
 from tests.support.staff import staff, staff_client
@@ -103,6 +106,32 @@ def test_the_page_shows_the_next_five_runs_the_clocks_and_the_last_runs(schedule
     assert "/tmp/out" not in body
 
 
+def test_the_next_runs_at_equal_distances_count_from_the_next_one(schedule: Schedule) -> None:
+    Schedule.objects.update(
+        cron="", interval_seconds=6 * 3600, next_at=timezone.now() + timedelta(minutes=10, seconds=30)
+    )
+    client = staff_client(*EVERYTHING)
+    shown = client.get(page(schedule)).context["preview"]["slots"]
+    first, second = (slot["in"].replace("\u00a0", " ") for slot in shown[:2])
+    assert (first[:9], second) == ("in 10 min", "in 6 h 10 min")
+    form = {"how": "interval", "every": "6", "unit": "3600", "time_zone": "Europe/Paris"}
+    address = reverse("admin:jobs_schedule_preview")
+    same = client.get(address, form | {"schedule": str(schedule.pk)}).context["preview"]["slots"]
+    assert same[0]["text"] == shown[0]["text"]
+    changed = client.get(address, form | {"schedule": str(schedule.pk), "every": "5"})
+    assert changed.context["preview"]["slots"][0]["text"] != shown[0]["text"]
+
+
+def test_an_argument_that_is_a_number_is_shown_as_it_is_stored(schedule: Schedule) -> None:
+    Schedule.objects.update(arguments={"number": 12345, "share": 0.5})
+    person = staff("jobs.view_schedule", "jobs.view_job_arguments")
+    person.language = "fr"
+    person.save()
+    body = signed_in(person).get(page(schedule)).content.decode()
+    assert "number=12345<" in body
+    assert "share=0.5<" in body
+
+
 def test_a_schedule_whose_time_cannot_be_read_has_a_page_that_says_so(schedule: Schedule) -> None:
     Schedule.objects.update(time_zone="Nowhere/Here", trouble="timing", task="probe.unheard_of")
     client = staff_client(*EVERYTHING)
@@ -143,6 +172,16 @@ def test_who_may_not_see_schedules_sees_none_of_their_pages(schedule: Schedule) 
     for address in (reverse(LIST), page(schedule), reverse("admin:jobs_schedule_preview")):
         assert client.get(address).status_code == 403
     assert press(client, schedule, "run").status_code == 403
+
+
+def test_the_audit_trail_leads_to_the_schedule_by_its_whole_name(schedule: Schedule, superuser: User) -> None:
+    client = signed_in(superuser)
+    press(client, schedule, "pause")
+    body = client.get(reverse("admin:jobs_operatoraction_changelist")).content.decode()
+    assert "schedule Nightly &lt;b&gt;export&lt;/b&gt;" in body
+    address = re.search(r'href="(/admin/jobs/schedule/[^"]*Nightly[^"]*)"', body)
+    assert address
+    assert page(schedule) in client.get(unescape(address[1])).content.decode()
 
 
 def test_e05_a_get_or_a_post_without_token_does_nothing(schedule: Schedule) -> None:

@@ -345,6 +345,20 @@ def test_a_schedule_is_stored_with_its_next_slot_and_a_line_in_the_trail() -> No
     assert OperatorAction.objects.get().details == {"added": True}
 
 
+def test_a_change_of_something_else_keeps_the_next_slot_and_one_of_the_time_does_not() -> None:
+    soon = timezone.now() + 10 * MINUTE
+    schedule = made(interval_seconds=6 * 3600, next_at=soon)
+    schedule.name = "Another name"
+    schedules.save(schedule, by=None, details={})
+    schedule.refresh_from_db()
+    assert (schedule.name, schedule.next_at) == ("Another name", soon)
+    schedule.interval_seconds = 7 * 3600
+    schedules.save(schedule, by=None, details={})
+    schedule.refresh_from_db()
+    assert schedule.next_at
+    assert schedule.next_at > timezone.now() + 6 * timedelta(hours=1)
+
+
 def test_deleting_a_schedule_keeps_its_jobs() -> None:
     schedule = made()
     schedules.fill_due()

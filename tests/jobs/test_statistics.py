@@ -75,6 +75,40 @@ def test_an_attempt_counts_where_it_started_and_where_it_ended() -> None:
     assert (after.enqueued, sum(after.wait_histogram), after.succeeded) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.HELD, JobStatus.CANCELLED])
+def test_a_retry_stays_counted_whatever_becomes_of_it(clock: Any, status: JobStatus) -> None:
+    attempt(NOON, outcome="failed", status=JobStatus.RETRYING)
+    statistics.roll_up()
+    assert MinuteStat.objects.get().retried == 1
+    Job.objects.update(status=status)
+    clock(NOON + timedelta(seconds=65))
+    statistics.roll_up()
+    assert MinuteStat.objects.get().retried == 1
+
+
+def test_a_failure_that_was_discarded_is_no_retry() -> None:
+    attempt(NOON, outcome="failed", status=JobStatus.CANCELLED)
+    Job.objects.update(error_code="failed")
+    statistics.roll_up()
+    assert MinuteStat.objects.get().retried == 0
+
+
+def test_an_attempt_that_moved_to_another_minute_counts_there_alone(clock: Any) -> None:
+    """A batch of claims is written with one time, and each attempt says later when it really began."""
+    moved = attempt(NOON, outcome="running", status=JobStatus.RUNNING)
+    Job.objects.update(created_at=NOON - timedelta(hours=1))
+    Attempt.objects.update(ended_at=None)
+    statistics.roll_up()
+    Attempt.objects.filter(pk=moved.pk).update(
+        started_at=NOON + timedelta(seconds=61), ended_at=NOON + timedelta(seconds=62), outcome="succeeded"
+    )
+    clock(NOON + timedelta(seconds=65))
+    statistics.roll_up()
+    assert sum(sum(stat.wait_histogram) for stat in MinuteStat.objects.all()) == 1
+    assert sum(sum(stat.wait_histogram) for stat in HourStat.objects.all()) == 1
+    assert sum(sum(stat.wait_histogram) for stat in DayStat.objects.all()) == 1
+
+
 def test_repeating_it_changes_nothing(clock: Any) -> None:
     for seconds in (5, 70, 100, 200):
         attempt(NOON - timedelta(seconds=seconds), task=f"a.task{seconds % 3}")

@@ -83,6 +83,23 @@ def test_a_worker_whose_process_is_gone_is_a_failure(dispatcher: int) -> None:
     assert probe() == (1, "The process of w1 is gone.\n")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes have names on Linux")
+def test_a_child_that_ends_during_the_look_is_not_taken_for_the_worker(
+    dispatcher: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living_worker("w1", [], host=HERE, pid=os.getpid())
+    children = psutil.Process.children
+
+    def with_one_that_is_gone(process: psutil.Process) -> list[psutil.Process]:
+        found = children(process)
+        gone = psutil.Popen([sys.executable, "-c", ""])
+        gone.wait()
+        return [gone, *found]
+
+    monkeypatch.setattr(psutil.Process, "children", with_one_that_is_gone)
+    assert probe()[0] == 0
+
+
 def test_without_a_database_nothing_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(**_fields: Any) -> None:
         raise OperationalError

@@ -47,13 +47,21 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(workers)} worker(s) of {host} are well.")
 
 
+def _living_name(process: psutil.Process) -> str:
+    """The name of a process; empty for one that has ended, be it in this very moment."""
+    try:
+        return process.name() if process.status() != psutil.STATUS_ZOMBIE else ""
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def trouble_of(worker: WorkerProcess) -> str:
     """What is wrong with a worker's processes on this machine, in one sentence; empty when nothing is."""
     try:
         children = psutil.Process(worker.pid).children()
-        names = {child.name() for child in children if child.status() != psutil.STATUS_ZOMBIE}
     except psutil.NoSuchProcess:
         return f"The process of {worker.name} is gone."
+    names = {_living_name(child) for child in children}
     # One that stops ends its dispatcher before its last job.
     if worker.stopping_at is not None or DISPATCHER_NAME in names:
         return ""
