@@ -56,6 +56,10 @@ LEGAL: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 
+# Rows of one statement that makes them unsent; no caller has more at a time.
+MOST_UNSENT = 1000
+
+
 class Cause(models.TextChoices):
     """Why a status changed; stored in the timeline."""
 
@@ -513,7 +517,9 @@ def _sent() -> Case:
 
 def unsend(rows: QuerySet[Job]) -> int:
     """The number of queued jobs among these that count as unsent now; a dispatcher sends them when they may run."""
-    return rows.filter(status=S.QUEUED).update(sent_at=None)
+    with transaction.atomic():
+        free = locked(rows.filter(status=S.QUEUED), MOST_UNSENT)
+        return Job.objects.filter(pk__in=free).update(sent_at=None)
 
 
 def restart(
@@ -556,11 +562,13 @@ def announce_for_horse(jobs: Sequence[Job]) -> None:
 
 
 def locked(rows: QuerySet[Job], limit: int) -> list[UUID]:
-    """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
+    """Ids of up to so many of the rows that nobody else has locked, locked until the transaction ends.
 
-    SQLite has no row locks and needs none: a transaction that writes is alone there.
+    Of a row that somebody holds for long nothing is waited for: whoever leads has all the others to see to. SQLite has
+    no row locks and needs none: a transaction that writes is alone there.
     """
-    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+    free = rows.select_for_update(skip_locked=True, no_key=True)
+    return list(free.values_list("pk", flat=True)[:limit])
 
 
 _announced_elsewhere: set[UUID] = set()

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from jobs import (
     alerts,
@@ -48,6 +50,10 @@ TICKS_BETWEEN_CHECKS = 5
 TICKS_AFTER_REFUSAL = 5
 # Between two looks that words in Redis ask for.
 BREATH_SECONDS = 0.005
+# A statement of a dispatcher waits no longer for a lock: somebody else's long transaction must not stop all the rest.
+LOCK_WAIT_SECONDS = 2
+# PostgreSQL's code for a lock that was waited for in vain.
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(slots=True)
@@ -207,13 +213,27 @@ def _apart(step: Callable[[], T]) -> T | None:
     """
     try:
         return step()
-    except (OperationalError, InterfaceError, *REDIS_ERRORS):
-        raise
+    except (OperationalError, InterfaceError, *REDIS_ERRORS) as error:
+        if not is_lock_wait(error):
+            raise
+        logger.warning("The dispatcher left out a step whose rows somebody holds")
     except Exception as error:  # noqa: BLE001 -- a dispatcher that ends stops every retry of this site
         # The class alone: a message may hold values.
         logger.error("The dispatcher met an error: %s", type(error).__qualname__)  # noqa: TRY400
         connection.close()
     return None
+
+
+def is_lock_wait(error: Exception) -> bool:
+    """Whether the database is there, and only a lock that a statement needed was held for too long."""
+    return getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
+def wait_briefly_for_locks(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Have a new connection of this process give up soon on a row that somebody else has locked."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_WAIT_SECONDS}s"])
 
 
 def check_interval() -> timedelta:
@@ -227,6 +247,7 @@ def start(parent_pid: int, worker_name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     processes.call_this(processes.DISPATCHER_NAME)
+    connection_created.connect(wait_briefly_for_locks)
     Dispatcher(leadership.holder_of(worker_name)).run(parent_pid)
 
 

@@ -1,19 +1,22 @@
 """How many jobs of a gated queue go to Redis, and whose."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from rq.utils import as_text
 
-from jobs import dispatch, gate, lifecycle, waking
+from jobs import dispatch, gate, holding, lifecycle, upkeep, waking
 from jobs.gate import Load, room_of
 from jobs.lifecycle import Record, Seat
 from jobs.models import Job, JobStatus, RateLift, RateSlot
 from jobs.pauses import Pauses
 from jobs.queues import QueuePolicy, policy_of
+from tests.support.platform import locked_elsewhere
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
 
@@ -175,3 +178,58 @@ def test_x09_lost_hints_of_a_gated_queue_are_found(own_redis: RedisServer, polic
     send()
     own_redis.client.delete(f"rq:queue:{QUEUE}")
     assert dispatch.missing([Job.objects.get(pk=job.pk)]) == [job]
+
+
+# --- Rows that somebody else holds -------------------------------------------------------------------------
+
+row_locks = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single rows")
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A connection as a dispatcher has it."""
+    upkeep.wait_briefly_for_locks(connection)
+    yield
+    connection.close()
+
+
+@row_locks
+def test_a_row_that_somebody_holds_is_not_waited_for_by_whoever_sends(
+    own_redis: RedisServer, policy: Any, impatient: None
+) -> None:
+    policy(concurrency=None, fair=True)
+    held, free = enqueue(), enqueue()
+    with locked_elsewhere(held):
+        assert (send(), send()) == (1, 0)
+    assert hints(own_redis) == [str(free.pk)]
+    assert send() == 1
+
+
+@row_locks
+def test_a_row_that_somebody_holds_is_not_waited_for_by_whoever_releases_or_unsends(
+    no_redis: None, impatient: None
+) -> None:
+    held, free = (tasks.empty.enqueue() for _ in range(2))
+    rows = Job.objects.filter(pk__in=[held.pk, free.pk])
+    assert set(rows.values_list("status", flat=True)) == {JobStatus.HELD}
+    with locked_elsewhere(held):
+        assert holding.release_held(Pauses.now()) == 1
+        rows.filter(pk=free.pk).update(sent_at=Now())
+        assert lifecycle.unsend(rows.filter(pk=free.pk)) == 1
+    assert holding.release_held(Pauses.now()) == 1
+    with locked_elsewhere(held):
+        assert lifecycle.unsend(rows) == 1
+
+
+@row_locks
+def test_a_lock_that_is_waited_for_in_vain_ends_one_step_and_no_tick(
+    seat: Seat, no_redis: None, impatient: None
+) -> None:
+    held = enqueue()
+    dispatcher = upkeep.Dispatcher(own_chores=[])
+    with locked_elsewhere(held):
+        with pytest.raises(OperationalError):
+            Job.objects.filter(pk=held.pk).update(priority=1)
+        step = Job.objects.filter(pk=held.pk).update
+        assert dispatcher._safely(lambda: upkeep._apart(lambda: step(priority=1))) is None
+    assert dispatcher._rescues_from == float("-inf")
