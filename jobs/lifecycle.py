@@ -268,11 +268,11 @@ def renew_many(held: Sequence[tuple[UUID, int]]) -> list[Job]:
 
 
 def report_progress(job_id: UUID, fence: int, progress: dict[str, Any]) -> None:
-    """Store how far the attempt is.
+    """Store how far the attempt is, which is a sign of life too: inside of a transaction nobody else can give one.
 
     Raises: FencedError when it no longer has the job.
     """
-    if not _held(job_id, fence).update(**progress):
+    if not _held(job_id, fence).update(lease_until=Now() + lease(), **progress):
         raise FencedError
     transaction.on_commit(lambda: live.publish(f"job:{job_id}"), robust=True)
 

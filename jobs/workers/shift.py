@@ -33,6 +33,8 @@ SETTLE_SECONDS = 0.1
 HOLD_UP_SECONDS = 2.0
 # A new lease is asked for so often in the time of one.
 RENEWALS_PER_LEASE = 4
+# After one that failed: a task's own transaction may have held the row, and what it commits holds an old lease.
+RENEW_AGAIN_SECONDS = 0.2
 # Between two requests to stop.
 STOP_REPEAT_SECONDS = 1.0
 # Between two tries when the system has no process to give.
@@ -88,7 +90,7 @@ class Shift:
         self._left = list(rows)
         self._reported: list[Reported] = []
         self._reported_at = 0.0
-        self._renewed_at = time.monotonic()
+        self._renew_at = time.monotonic() + _renewal_seconds()
         self._looked_at = 0.0
         self._asked_to_stop_at = 0.0
         self._nudged = False
@@ -187,7 +189,7 @@ class Shift:
             self._settle()
         if self._keeper.is_stopping:
             self._ask_to_stop(horse, moment)
-        if self._nudged or moment - self._renewed_at > settings.JOBS_LEASE_SECONDS / RENEWALS_PER_LEASE:
+        if self._nudged or moment > self._renew_at:
             self._renew(horse, moment)
         if moment - self._looked_at > LOOK_SECONDS:
             self._looked_at = moment
@@ -229,12 +231,13 @@ class Shift:
     def _renew(self, horse: Horse, moment: float) -> None:
         """Give the jobs new leases, and learn which were cancelled or given away."""
         self._nudged = False
-        self._renewed_at = moment
+        self._renew_at = moment + _renewal_seconds()
         try:
             renewed, given_away = settling.renew([*horse.open, *self._left])
         except (DatabaseError, InterfaceError) as error:
             # A row may be locked by the work-horse's own long transaction: then nobody else can take it either.
             connection.close()
+            self._renew_at = time.monotonic() + RENEW_AGAIN_SECONDS
             logger.info("Worker %s: a lease was not renewed (%s)", self._keeper.name, type(error).__name__)
             return
         cancelled = {row for row in renewed if row.cancel_requested_at}
@@ -299,3 +302,8 @@ class Shift:
         if end.reason == "cancel":
             self._note(end.row, Cause.CANCEL_KILL)
         horse.kill()
+
+
+def _renewal_seconds() -> float:
+    """What lies between two renewals of a lease."""
+    return settings.JOBS_LEASE_SECONDS / RENEWALS_PER_LEASE

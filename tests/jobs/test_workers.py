@@ -14,23 +14,29 @@ from typing import Any
 import psutil
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models.functions import Now
 from django_rq.workers import get_worker
 from redis import Redis
 from rq.serializers import JSONSerializer
 
 from config.queues import QUEUES, WORKER_ROLES
+from jobs import lifecycle
+from jobs.lifecycle import Seat
 from jobs.management.commands.rqworker import queues_of
 from jobs.models import Job, WorkerProcess
 from jobs.processes import memory_of_tree
 from jobs.runner import Report
 from jobs.workers import Worker
+from jobs.workers.database import in_database
 from jobs.workers.horse import Harness, Horse
 from jobs.workers.presence import KEPT, Presence
 from jobs.workers.shift import Shift
 from jobs.workers.taking import Taking
 from jobs.workers.traces import Traces
 from jobs.workers.worker import MOST_CONNECTIONS
+from tests.support.platform import locked_elsewhere
+from tests.support.probe import tasks
 from tests.support.processes import RedisServer, free_port, wait_until
 
 
@@ -193,6 +199,23 @@ def test_a_report_that_breaks_off_counts_as_none() -> None:
     with horse_of(offered, live) as horse:
         wait_until(lambda: horse.wait(0.01))
         assert (horse.hear(), horse.current) == ([], offered[0])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single rows")
+def test_a_lease_that_could_not_be_renewed_is_asked_for_again_at_once(worker: Worker, seat: Seat) -> None:
+    connection.close()
+    row = in_database(lambda: lifecycle.claim(tasks.empty.enqueue().pk, seat))
+    assert row
+    shift = Shift(worker, [], 0.0)
+    with horse_of([row], lambda _harness: time.sleep(60)) as horse:
+        with locked_elsewhere(row):
+            shift._renew(horse, time.monotonic())
+        Job.objects.update(lease_until=Now())
+        wait_until(lambda: time.monotonic() > shift._renew_at, seconds=1)
+        shift._tend(horse)
+    assert not Job.objects.stalled().exists()
+    connection.close()
 
 
 # --- What is taken next ----------------------------------------------------------------------------------
