@@ -163,8 +163,12 @@ class Horse:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
-    def bury(self) -> None:
-        """Close the pipes to a process that has ended."""
+    def put_down(self) -> None:
+        """End it, if it has not ended, and close the pipes."""
+        if self._ended is None:
+            self.kill()
+            with suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
         os.close(self._offers)
         os.close(self._reports)
 

@@ -136,6 +136,15 @@ class Shift:
             return
         self._left = []
         self._end = self._cancellation = None
+        try:
+            self._attend(horse)
+        finally:
+            # No work-horse goes on without its parent, whatever error the parent met.
+            horse.put_down()
+            self.horse = None
+
+    def _attend(self, horse: Horse) -> None:
+        """Do what a parent has to do for a work-horse until it has ended and all that it ran is settled."""
         self._keeper.has_begun()
         while (ended := horse.wait(LOOK_SECONDS)) is None:
             self._hear(horse)
@@ -144,8 +153,6 @@ class Shift:
         self._left = [*horse.withdraw(), *self._left]
         self._settle()
         self._settle_lost(horse, *ended)
-        horse.bury()
-        self.horse = None
 
     def _hear(self, horse: Horse) -> None:
         if not (heard := horse.hear()):
@@ -306,4 +313,4 @@ class Shift:
 
 def _renewal_seconds() -> float:
     """What lies between two renewals of a lease."""
-    return settings.JOBS_LEASE_SECONDS / RENEWALS_PER_LEASE
+    return float(settings.JOBS_LEASE_SECONDS / RENEWALS_PER_LEASE)

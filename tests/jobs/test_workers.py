@@ -21,7 +21,7 @@ from redis import Redis
 from rq.serializers import JSONSerializer
 
 from config.queues import QUEUES, WORKER_ROLES
-from jobs import lifecycle
+from jobs import dispatch, lifecycle
 from jobs.lifecycle import Seat
 from jobs.management.commands.rqworker import queues_of
 from jobs.models import Job, WorkerProcess
@@ -37,6 +37,7 @@ from jobs.workers.traces import Traces
 from jobs.workers.worker import MOST_CONNECTIONS
 from tests.support.platform import locked_elsewhere
 from tests.support.probe import tasks
+from tests.support.probe.tasks import on
 from tests.support.processes import RedisServer, free_port, wait_until
 
 
@@ -112,6 +113,38 @@ def test_rq_s_orders_to_kill_and_to_stop_end_the_job_under_way(
         assert (shift._end.row, shift._end.reason) == (horse.current, reason)
 
 
+def no_process() -> int:
+    raise BlockingIOError("no process to give")
+
+
+def test_a_worker_that_gets_no_process_for_its_dispatcher_goes_on_and_tries_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fork", no_process)
+    # No child of this process.
+    worker._dispatcher_pid = os.getpid()
+    for _try in range(2):
+        worker._look_after_dispatcher()
+        assert worker._dispatcher_pid == 0
+
+
+@pytest.mark.django_db
+def test_x01_an_error_of_the_parent_in_a_shift_is_none_of_redis_and_leaves_no_work_horse_behind(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = on("critical", tasks.be_deaf).enqueue(path=str(tmp_path / "out"), seconds=60)
+    dispatch.push([job])
+
+    def fail(*_: int) -> None:
+        raise ChildProcessError
+
+    monkeypatch.setattr(os, "wait4", fail)
+    before = psutil.Process().children()
+    with pytest.raises(ChildProcessError):
+        worker._step(None, None)
+    assert psutil.Process().children() == before
+
+
 # --- A work-horse and its pipes ---------------------------------------------------------------------------
 
 
@@ -125,9 +158,7 @@ def horse_of(offered: list[Job], live: Callable[[Harness], None]) -> Iterator[Ho
     try:
         yield horse
     finally:
-        horse.kill()
-        wait_until(lambda: horse.wait(0.01), what="the process to end")
-        horse.bury()
+        horse.put_down()
 
 
 def heard_from(horse: Horse, count: int) -> list[tuple[Job, Report]]:
