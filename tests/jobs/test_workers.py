@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,13 +253,23 @@ def test_a_lease_that_could_not_be_renewed_is_asked_for_again_at_once(worker: Wo
 # --- What is taken next ----------------------------------------------------------------------------------
 
 
-def test_each_eighth_take_looks_from_the_least_urgent_queue_up() -> None:
+def test_each_eighth_take_begins_with_another_queue() -> None:
     taking = Taking()
     firsts = []
-    for _number in range(16):
+    for _number in range(24):
         firsts.append(taking.order(["urgent", "usual", "idle"])[0])
         taking.took()
-    assert firsts == (["urgent"] * 7 + ["idle"]) * 2
+    assert firsts == ["urgent"] * 15 + ["usual"] + ["urgent"] * 7 + ["idle"]
+
+
+def test_no_queue_waits_for_ever_however_many_others_are_always_full() -> None:
+    taking, taken = Taking(), Counter[str]()
+    for _number in range(800):
+        order = taking.order(["a", "b", "c", "d", "e"])
+        taken[next(name for name in order if name in "ace")] += 1
+        taking.took()
+    # B and D are empty: their turns fall to the next one.
+    assert taken == {"a": 720, "c": 40, "e": 40}
 
 
 def test_waiting_in_vain_does_not_count_as_a_take() -> None:
