@@ -22,6 +22,7 @@ from django.db.backends.signals import connection_created
 
 from jobs import (
     alerts,
+    census,
     dispatch,
     followups,
     gate,
@@ -48,6 +49,8 @@ T = TypeVar("T")
 TICKS_BETWEEN_CHECKS = 5
 # After Redis refused hints although it answers, it is left alone for as many ticks.
 TICKS_AFTER_REFUSAL = 5
+# Rescues are put off so often in a row at most.
+MOST_POSTPONEMENTS = 3
 # Between two looks that words in Redis ask for.
 BREATH_SECONDS = 0.005
 # A statement of a dispatcher waits no longer for a lock: somebody else's long transaction must not stop all the rest.
@@ -106,6 +109,10 @@ class Dispatcher:
         self._pauses = Pauses(frozenset())
         # By this process's monotonic clock.
         self._rescues_from = float("-inf")
+        self._postponed = 0
+        # When this process last saw that time goes on, and what the database's clock was ahead of its own then.
+        self._seen_at = _seconds()
+        self._clock_ahead: float | None = None
 
     def tick(self) -> int:
         """The number of jobs that were sent to Redis now.
@@ -114,14 +121,19 @@ class Dispatcher:
         """
         self._ticks += 1
         self._unfinished = False
+        self._seen_at = _seconds()
+        self._watch_clock()
         if time.monotonic() >= self._rescues_from:
+            self._postponed = 0
             _apart(rescue.rescue_stalled)
         _apart(holding.end_pauses)
         pauses = self._pauses = Pauses.now()
         _apart(lambda: holding.hold_paused(pauses))
         _apart(holding.release_due)
+        self._watch()
         sent = self._tick_redis(pauses)
         for chore in self._chores:
+            self._watch()
             chore.run_if_due()
         return sent
 
@@ -164,9 +176,11 @@ class Dispatcher:
             began = time.monotonic()
             if not self._safely(self._lead):
                 time.sleep(leadership.RENEW_SECONDS)
+                self._watch(leadership.RENEW_SECONDS)
                 continue
             if self._safely(self.tick) is None or not self._unfinished:
                 self._wait(alarm, began + settings.JOBS_TICK_SECONDS)
+                self._watch(settings.JOBS_TICK_SECONDS)
 
     def _lead(self) -> bool:
         """Whether this dispatcher leads; asked anew now and then."""
@@ -203,7 +217,35 @@ class Dispatcher:
             if not isinstance(error, REDIS_ERRORS):
                 # Workers could not renew their leases either: let them, before any job is taken from them.
                 self._rescues_from = time.monotonic() + settings.JOBS_LEASE_SECONDS / 2
+        finally:
+            self._watch()
         return None
+
+    # --- What it did not see --------------------------------------------------------------------------------
+
+    def _watch(self, expected_seconds: float = 0.0) -> None:
+        """Postpone rescues if more time than expected went by since the last look.
+
+        Whatever held up this process, a machine that was paused or a database that was locked, may have held up the
+        workers as well.
+        """
+        seconds = _seconds()
+        if seconds - self._seen_at - expected_seconds > rescue.longest_blindness():
+            self._postpone_rescues()
+        self._seen_at = seconds
+
+    def _watch_clock(self) -> None:
+        """Postpone rescues if the database's clock was put forward: all leases are over at once then."""
+        ahead = census.database_now().timestamp() - _seconds()
+        if self._clock_ahead is not None and ahead - self._clock_ahead > rescue.longest_blindness():
+            self._postpone_rescues()
+        self._clock_ahead = ahead
+
+    def _postpone_rescues(self) -> None:
+        """Let the workers renew their leases first; a leader that is slow all the time still rescues now and then."""
+        if self._postponed < MOST_POSTPONEMENTS:
+            self._postponed += 1
+            self._rescues_from = time.monotonic() + settings.JOBS_LEASE_SECONDS / 2
 
 
 def _apart(step: Callable[[], T]) -> T | None:
@@ -222,6 +264,11 @@ def _apart(step: Callable[[], T]) -> T | None:
         logger.error("The dispatcher met an error: %s", type(error).__qualname__)  # noqa: TRY400
         connection.close()
     return None
+
+
+def _seconds() -> float:
+    """A clock that goes on while the machine sleeps, and that nobody sets."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def is_lock_wait(error: Exception) -> bool:

@@ -1,5 +1,6 @@
 """What a dispatcher does: send, release, rescue."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,50 @@ def test_after_an_absence_of_the_database_workers_may_first_renew_their_leases(
     dispatcher._safely(fail)
     dispatcher.tick()
     assert status_of(job) == after
+
+
+@pytest.mark.parametrize("after", [S.RUNNING, S.RETRYING])
+def test_x08_who_was_blind_for_long_lets_workers_renew_their_leases_before_it_takes_their_jobs(
+    after: JobStatus, own_redis: RedisServer, seat: Seat, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    Job.objects.update(attempt=2)
+    dispatcher = Dispatcher(own_chores=[])
+    clock = time.clock_gettime(time.CLOCK_MONOTONIC) + 1000
+    monkeypatch.setattr(time, "clock_gettime", lambda _clock: clock)
+    dispatcher._watch(1000 if after == S.RETRYING else 0)
+    dispatcher.tick()
+    assert status_of(job) == after
+
+
+def test_x17_a_clock_of_the_database_that_is_put_forward_takes_no_job_from_a_worker(
+    own_redis: RedisServer, seat: Seat
+) -> None:
+    dispatcher = Dispatcher(own_chores=[])
+    dispatcher.tick()
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    assert dispatcher._clock_ahead is not None
+    # As if it had been an hour behind at the last look.
+    dispatcher._clock_ahead -= 3600
+    dispatcher.tick()
+    assert status_of(job) == S.RUNNING
+
+
+def test_a_leader_that_is_always_slow_rescues_all_the_same(
+    own_redis: RedisServer, seat: Seat, settings: Any
+) -> None:
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    Job.objects.update(attempt=2)
+    settings.JOBS_LEASE_SECONDS = 0
+    dispatcher = Dispatcher(own_chores=[])
+    for _number in range(2 * upkeep.MOST_POSTPONEMENTS):
+        dispatcher._watch(-10)
+    assert dispatcher._postponed == upkeep.MOST_POSTPONEMENTS
+    dispatcher.tick()
+    assert (status_of(job), dispatcher._rescues_from < time.monotonic()) == (S.RETRYING, True)
 
 
 def test_x08_a_dispatcher_waits_whichever_error_says_that_the_database_is_away() -> None:
