@@ -265,7 +265,7 @@ class HintQueue(DjangoRQ):
         Of each hash no more is read than the payload, once it is known to be small: the rows say the rest. That
         makes three round trips for any number of ids.
         """
-        keys = [b"rq:job:" + raw_id for raw_id in raw_ids]
+        keys = [_key_of(raw_id) for raw_id in raw_ids]
         sizes = self._asked([("HSTRLEN", key, "data") for key in keys])
         fit = [key for key, size in zip(keys, sizes, strict=True) if _is_payload_size(size)]
         payloads = dict(zip(fit, self._asked([("HGET", key, "data") for key in fit]), strict=True))
@@ -295,6 +295,11 @@ class HintQueue(DjangoRQ):
             for command in commands:
                 pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis is typed in part
             return pipeline.execute(raise_on_error=False)
+
+
+def _key_of(raw_id: bytes) -> bytes:
+    """The key of a hint's hash, whatever bytes stand for its id."""
+    return HintJob.redis_job_namespace_prefix.encode() + raw_id
 
 
 def _is_payload_size(size: object) -> bool:
@@ -343,7 +348,7 @@ def quarantine(connection: Redis, queue_name: str, raw_id: bytes, reason: str) -
     shown_id = ascii(raw_id[:100])
     entry = json.dumps({"id": shown_id, "queue": queue_name, "reason": reason, "at": now().isoformat()})
     with connection.pipeline() as pipeline:
-        pipeline.unlink(b"rq:job:" + raw_id)
+        pipeline.unlink(_key_of(raw_id))
         pipeline.lpush(QUARANTINE_KEY, entry)
         pipeline.ltrim(QUARANTINE_KEY, 0, QUARANTINE_LENGTH - 1)
         pipeline.execute()
@@ -364,6 +369,7 @@ def put(pipeline: Pipeline, queue: HintQueue, jobs: Sequence[Job]) -> None:
     urgent = [hint.id for hint, job in zip(hints, jobs, strict=True) if job.priority > 0]
     others = [hint.id for hint, job in zip(hints, jobs, strict=True) if job.priority <= 0]
     if urgent:
-        pipeline.lpush(queue.key, *urgent)
+        # In front of what is there, the first of them foremost. Of several pushes the last one goes first.
+        pipeline.lpush(queue.key, *reversed(urgent))
     if others:
         pipeline.rpush(queue.key, *others)

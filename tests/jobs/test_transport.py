@@ -264,3 +264,11 @@ def test_a_load_is_popped_up_to_its_size(redis: Redis, queue: HintQueue) -> None
         [b"c", b"d", b"e"],
         [],
     )
+
+
+def test_urgent_jobs_that_are_sent_together_are_taken_in_their_order(redis: Redis, queue: HintQueue) -> None:
+    usual = tasks.empty.enqueue()
+    urgent = [tasks.empty.using(priority=5).enqueue() for _number in range(3)]
+    dispatch.push([usual])
+    dispatch.push(urgent)
+    assert [take(queue, redis) for _number in range(4)] == [str(job.pk) for job in (*urgent, usual)]
