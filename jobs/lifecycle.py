@@ -16,9 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import DatabaseError, InterfaceError, connection, models, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Greatest, Least, Now
 from django.utils.translation import gettext_lazy as _
 
 from jobs import admission, live, statements
@@ -220,8 +220,19 @@ def claim_many(ids: Sequence[UUID], seat: Seat, queue: str = "") -> list[Job]:
             job_started.send(job)
     _announce([job.pk for job in claimed])
     if len(claimed) < len(ids):
-        _keep_back(set(ids) - {job.pk for job in claimed})
+        _keep_back_if_possible(set(ids) - {job.pk for job in claimed})
     return claimed
+
+
+def _keep_back_if_possible(ids: Collection[UUID]) -> None:
+    """As `_keep_back`; if the database fails, the claim of the others stands all the same."""
+    try:
+        _keep_back(ids)
+    except (DatabaseError, InterfaceError) as error:
+        if connection.in_atomic_block:
+            raise
+        # Their hints are spent, and are found missing.
+        logger.warning("Jobs that may not start were not kept back: %s", type(error).__name__)
 
 
 def _by_queue(ids: Sequence[UUID], queue: str) -> dict[str, list[UUID]]:
@@ -267,12 +278,18 @@ def renew_many(held: Sequence[tuple[UUID, int]]) -> list[Job]:
     return update_returning(_all_held(held), lease_until=Now() + lease())
 
 
+def lend(job: Job, length: timedelta) -> None:
+    """Give the running job a lease of that length: it runs where nobody renews one."""
+    _held(job.pk, job.fence).update(lease_until=Now() + length)
+
+
 def report_progress(job_id: UUID, fence: int, progress: dict[str, Any]) -> None:
     """Store how far the attempt is, which is a sign of life too: inside of a transaction nobody else can give one.
 
     Raises: FencedError when it no longer has the job.
     """
-    if not _held(job_id, fence).update(lease_until=Now() + lease(), **progress):
+    later = Greatest("lease_until", Now() + lease())
+    if not _held(job_id, fence).update(lease_until=later, **progress):
         raise FencedError
     transaction.on_commit(lambda: live.publish(f"job:{job_id}"), robust=True)
 

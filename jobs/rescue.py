@@ -41,7 +41,7 @@ def longest_blindness() -> float:
     Workers give a sign of life so often: who was held up for longer may not have seen theirs.
     """
     # Less than a second is none: a busy machine is as slow as that.
-    return max(1.0, settings.JOBS_LEASE_SECONDS / 4)
+    return max(1.0, float(settings.JOBS_LEASE_SECONDS) / 4)
 
 
 def _rescue(job_id: UUID) -> bool:

@@ -49,6 +49,8 @@ T = TypeVar("T")
 # A step that meets an absent database is repeated for this long; then the lease runs out and another worker
 # settles.
 PATIENCE_SECONDS = 20.0
+# What a job that runs where no parent renews its lease has beyond its time limit: as long as a parent would wait.
+INLINE_GRACE = timedelta(seconds=15)
 # A job that this deployment has no task for waits for a newer one: so long at first, so long at most, a day in all.
 UNKNOWN_TASK_FIRST_SECONDS = 5
 UNKNOWN_TASK_SECONDS = 60
@@ -133,6 +135,7 @@ def run(job_id: UUID) -> Outcome | None:
     row = claim(job_id, _host.seat())
     if row is None:
         return None
+    patiently(lambda: lifecycle.lend(row, timedelta(seconds=row.timeout_seconds) + INLINE_GRACE))
     running = RunningJob(row, _host.stop)
     error = _perform(running, row)
     return Outcome(_settled(running, row, error), error)
@@ -211,11 +214,12 @@ def is_performing() -> bool:
 @contextmanager
 def _performing() -> Iterator[None]:
     global _is_performing  # noqa: PLW0603 -- one per process, read by a signal handler
-    _is_performing = True
+    # A task may ask for a job that runs at once, within its own time.
+    before, _is_performing = _is_performing, True
     try:
         yield
     finally:
-        _is_performing = False
+        _is_performing = before
 
 
 def _fitting(row: Job) -> Declaration:
@@ -338,18 +342,24 @@ def patiently(step: Callable[[], T]) -> T:
 def time_limit(seconds: int) -> Iterator[None]:
     """A block that is ended by TimeLimitError when the time is over, and again each second if it goes on.
 
-    Outside of a main thread there are no signals: there the checkpoints of the task alone keep the limit.
+    Outside of a main thread there are no signals: there the checkpoints of the task alone keep the limit. A block
+    within another one leaves the outer one's time as it finds it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGALRM, _raise_time_limit)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    began_at = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:
+            # At once if the outer time ended meanwhile; zero would mean never.
+            left_now = max(left - (time.monotonic() - began_at), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left_now, interval)
 
 
 def _raise_time_limit(_signal: int, _frame: FrameType | None) -> None:

@@ -33,6 +33,7 @@ from jobs import (
     rescue,
     resending,
     schedules,
+    sending,
     statistics,
     totals,
 )
@@ -140,6 +141,7 @@ class Dispatcher:
     def _tick_redis(self, pauses: Pauses) -> int:
         if self._ticks < self._resume_at_tick or not dispatch.redis_answers():
             _apart(holding.hold_unsent)
+            _apart(sending.run_one_held)
             return 0
         if dispatch.came_back_empty():
             logger.warning("Redis holds nothing of this site; what it had is sent again")
@@ -156,12 +158,12 @@ class Dispatcher:
         """
         sent = 0
         for queue in queues:
-            sending = _apart(lambda queue=queue: gate.send(queue, pauses))  # type: ignore[misc]
-            if sending is None:
+            look = _apart(lambda queue=queue: gate.send(queue, pauses))  # type: ignore[misc]
+            if look is None:
                 continue
-            sent += sending.count
-            self._unfinished |= sending.unfinished
-            if sending.refused:
+            sent += look.count
+            self._unfinished |= look.unfinished
+            if look.refused:
                 # Rows that went back and forth every second would fill their timelines.
                 self._resume_at_tick = self._ticks + TICKS_AFTER_REFUSAL
                 break
@@ -295,6 +297,7 @@ def start(parent_pid: int, worker_name: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     processes.call_this(processes.DISPATCHER_NAME)
     connection_created.connect(wait_briefly_for_locks)
+    sending.runs_at_once = False
     Dispatcher(leadership.holder_of(worker_name)).run(parent_pid)
 
 

@@ -233,3 +233,18 @@ def test_a_lock_that_is_waited_for_in_vain_ends_one_step_and_no_tick(
         step = Job.objects.filter(pk=held.pk).update
         assert dispatcher._safely(lambda: upkeep._apart(lambda: step(priority=1))) is None
     assert dispatcher._rescues_from == float("-inf")
+
+
+def test_x08_a_claim_stands_though_the_jobs_that_may_not_start_could_not_be_kept_back(
+    own_redis: RedisServer, policy: Any, seat: Seat
+) -> None:
+    policy(concurrency=1)
+    first, second = enqueue(), enqueue()
+
+    def refuse(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith('SELECT "jobs_job"."id", "jobs_job"."queue" FROM'):
+            raise OperationalError("database is locked")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(refuse):
+        assert lifecycle.claim_many([first.pk, second.pk], seat, QUEUE) == [first]

@@ -1,6 +1,7 @@
 """One attempt, from the claim to the settled row."""
 
 import logging
+import signal
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -378,3 +379,41 @@ def test_drain_raises_what_a_task_raised_when_its_job_is_settled(tmp_path: Path)
     with pytest.raises(ValueError, match="TREMBLAY"):
         drain()
     assert Job.objects.get().status == S.RETRYING
+
+
+# --- Where no parent is ------------------------------------------------------------------------------------
+
+
+def test_a_job_that_runs_without_a_parent_has_a_lease_for_all_of_its_time(declare: Any) -> None:
+    leases: list[timedelta] = []
+
+    def take_long(job: RunningJob) -> None:
+        """Report, and look how long nobody takes the job away."""
+        job.progress(1, 2)
+        row = Job.objects.get(pk=job.id)
+        assert row.lease_until
+        assert row.started_at
+        leases.append(row.lease_until - row.started_at)
+
+    assert once(declare(take_long, timeout_seconds=60)).status == S.SUCCEEDED
+    assert leases[0] >= timedelta(seconds=75)
+
+
+def test_x19_a_job_that_runs_within_another_leaves_that_one_its_time_limit() -> None:
+    with runner.time_limit(100), runner._performing():
+        with runner.time_limit(5), runner._performing():
+            pass
+        assert runner.is_performing()
+        assert 90 < signal.getitimer(signal.ITIMER_REAL)[0] <= 100
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_x19_the_time_of_the_outer_job_goes_on_within_the_inner_one() -> None:
+    @runner.time_limit(1)
+    def outer() -> None:
+        with runner.time_limit(60):
+            time.sleep(1.1)
+        time.sleep(10)
+
+    with pytest.raises(TimeLimitError):
+        outer()

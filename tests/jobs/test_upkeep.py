@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.db.models.functions import Now
 from rq.utils import as_text
 
-from jobs import dispatch, holding, lifecycle, rescue, resending, runner, upkeep
+from jobs import dispatch, holding, lifecycle, rescue, resending, runner, sending, upkeep
 from jobs.errors import FencedError
 from jobs.lifecycle import Cause, Record, Seat
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
@@ -366,3 +367,21 @@ def test_an_error_in_one_step_stops_no_other_one(
         monkeypatch.setattr(holding, name, fail)
     assert Dispatcher(own_chores=()).tick() == 1
     assert hints(own_redis) == [str(job.pk)]
+
+
+def test_without_redis_a_dispatcher_runs_one_job_a_tick_that_needs_none(
+    no_redis: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "runs_at_once", False)
+    out = tmp_path / "out"
+    out.touch()
+    for _number in range(2):
+        tasks.run_anyway.enqueue(path=str(out))
+    tasks.empty.enqueue()
+    dispatcher = Dispatcher(own_chores=[])
+    lines = []
+    for _number in range(3):
+        lines.append(len(out.read_text().splitlines()))
+        dispatcher.tick()
+    assert lines == [0, 1, 2]
+    assert len(out.read_text().splitlines()) == 2
