@@ -9,6 +9,7 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
 
@@ -234,7 +235,13 @@ class HintQueue(DjangoRQ):
         Raises: DequeueTimeout when none came in time.
         """
         by_key = {queue.key: queue for queue in queues}
-        if not (popped := cls.lpop(list(by_key), timeout, connection=connection)):
+        try:
+            popped = cls.lpop(list(by_key), timeout, connection=connection)
+        except ResponseError as error:
+            if not set_aside_wrong_kinds(connection, by_key.values(), error):
+                raise
+            return cls.pop(by_key.values(), timeout, connection)
+        if not popped:
             return None
         raw_key, raw_id = popped
         return by_key[raw_key.decode() if isinstance(raw_key, bytes) else raw_key], raw_id
@@ -353,6 +360,26 @@ def quarantine(connection: Redis, queue_name: str, raw_id: bytes, reason: str) -
         pipeline.ltrim(QUARANTINE_KEY, 0, QUARANTINE_LENGTH - 1)
         pipeline.execute()
     logger.error("A bad hint was put aside: %s (id %s)", reason, shown_id, extra={"queue": queue_name})
+
+
+def set_aside_wrong_kinds(connection: Redis, queues: Iterable[HintQueue], error: ResponseError) -> bool:
+    """Whether what Redis refused lay at keys of these queues that hold another kind of thing; they are renamed now.
+
+    One such key would otherwise stop every worker that asks for its queue among others.
+    """
+    if "WRONGTYPE" not in str(error):
+        return False
+    kinds: dict[str, bytes] = {}
+    for queue in queues:
+        kinds |= {queue.key: b"list", queue.redis_queues_keys: b"set"}
+        kinds |= dict.fromkeys((queue.failed_job_registry.key, queue.finished_job_registry.key), b"zset")
+    wrong = [key for key, kind in kinds.items() if connection.type(key) not in (kind, b"none")]
+    for key in wrong:
+        with suppress(ResponseError):
+            # Unless somebody else was quicker.
+            connection.rename(key, f"{QUARANTINE_KEY}:{key}")
+        logger.error("A key of the wrong kind was put aside", extra={"queue": key})
+    return bool(wrong)
 
 
 def put(pipeline: Pipeline, queue: HintQueue, jobs: Sequence[Job]) -> None:

@@ -166,7 +166,8 @@ class Dispatcher:
             if look.refused:
                 # Rows that went back and forth every second would fill their timelines.
                 self._resume_at_tick = self._ticks + TICKS_AFTER_REFUSAL
-                break
+                if not dispatch.redis_answers():
+                    break
         return sent
 
     # --- The process ----------------------------------------------------------------------------------------

@@ -385,3 +385,16 @@ def test_without_redis_a_dispatcher_runs_one_job_a_tick_that_needs_none(
         dispatcher.tick()
     assert lines == [0, 1, 2]
     assert len(out.read_text().splitlines()) == 2
+
+
+def test_x11_a_queue_that_redis_refuses_stops_no_other_one(own_redis: RedisServer) -> None:
+    dispatcher = Dispatcher(own_chores=[])
+    dispatcher.tick()
+    refused, other = tasks.empty.enqueue(), tasks.on("integrations", tasks.empty).enqueue()
+    own_redis.client.delete("rq:queue:critical", "rq:queue:integrations")
+    Job.objects.update(sent_at=None)
+    # What cannot be overwritten as a hash: the push of this job alone fails.
+    own_redis.client.set(f"rq:job:{refused.pk}", "x")
+    dispatcher.tick()
+    assert [status_of(refused), own_redis.client.llen("rq:queue:integrations")] == [S.HELD, 1]
+    assert Job.objects.get(pk=other.pk).sent_at
