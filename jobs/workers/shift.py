@@ -108,6 +108,7 @@ class Shift:
             self._carry()
             if len(self._left) == waiting:
                 # No process could be had, or one that died before its first job.
+                logger.error("Worker %s: no work-horse began a job; they go back", self._keeper.name)
                 time.sleep(NO_PROCESS_PAUSE_SECONDS)
                 break
         self._give_back_left()
@@ -177,14 +178,17 @@ class Shift:
             "Worker %s: work-horse %d ended early (%s)", self._keeper.name, horse.pid, record.error_class
         )
         reason = self._end.reason if self._end and self._end.row is row else ""
-        if not reason and self._memory_limit_bytes and usage.ru_maxrss * 1024 > self._memory_limit_bytes:
-            # The system was quicker than this parent.
+        if not reason and not horse.has_reported and self._took_too_much(usage):
+            # The system was quicker than this parent. Of a process that ran several jobs nobody knows which one it was.
             reason = "memory"
         began_after, ran = horse.free_since - self._claimed_at, time.monotonic() - horse.free_since
         record = replace(record, began_after_seconds=began_after, ran_seconds=ran)
         settling.settle_lost(row, record, reason)
         self.ended += 1
         self.any_failed = True
+
+    def _took_too_much(self, usage: struct_rusage) -> bool:
+        return bool(self._memory_limit_bytes and usage.ru_maxrss * 1024 > self._memory_limit_bytes)
 
     # --- While it lives ---------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from rq.command import parse_payload
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job as RQJob
 from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import current_timestamp, now
 from rq.worker import DequeueStrategy, WorkerStatus
@@ -95,6 +96,7 @@ class Worker(RQWorker):
         self._burst = False
         # Only while it waits for a hint may a signal break off what it does.
         self._is_waiting = False
+        self._is_suspended = False
         self._idle_since = time.monotonic()
         self._noticed_at = 0.0
         self._beaten_at = 0.0
@@ -213,6 +215,10 @@ class Worker(RQWorker):
         """The number of hints taken; None when the loop is over."""
         try:
             self._notice()
+            if self._is_suspended:
+                # It goes on to show that it lives; in a burst it ended just now.
+                time.sleep(NOTICE_SECONDS)
+                return 0
             taken = self._take(most_jobs)
         except REDIS_ERRORS as error:
             if self._burst:
@@ -272,13 +278,24 @@ class Worker(RQWorker):
         self._noticed_at = time.monotonic()
         self._look_after_dispatcher()
         self._presence.show(is_stopping=False)
-        self.check_for_suspension(self._burst)
+        self._look_at_suspension()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()
         with self.connection.pipeline() as pipeline:
-            self.set_state(WorkerStatus.IDLE, pipeline=pipeline)
+            self.set_state(
+                WorkerStatus.SUSPENDED if self._is_suspended else WorkerStatus.IDLE, pipeline=pipeline
+            )
             self.heartbeat(pipeline=pipeline)
             pipeline.execute()
+
+    def _look_at_suspension(self) -> None:
+        """Learn whether RQ's `suspend` holds, which ends a burst."""
+        before, self._is_suspended = self._is_suspended, bool(is_suspended(self.connection, self))
+        if self._is_suspended and self._burst:
+            logger.info("Worker %s: suspended, so this burst ends", self.name)
+            raise StopRequested
+        if self._is_suspended != before:
+            logger.info("Worker %s: %s", self.name, "suspended" if self._is_suspended else "resumed")
 
     def _wait_for_redis(self, error: Exception) -> None:
         logger.warning("Worker %s: waiting for Redis (%s)", self.name, type(error).__name__)
@@ -405,6 +422,12 @@ class Worker(RQWorker):
                 shift.nudge()
             return
         super().handle_payload(message)  # type: ignore[no-untyped-call]  # RQ is typed in part
+
+    @property
+    def horse_pid(self) -> int:
+        """The work-horse's process, by which RQ's command to kill it knows that there is one; 0 if there is none."""
+        shift = self._shift
+        return shift.horse.pid if shift and shift.horse else 0
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Kill the work-horse; the job under way counts as lost, or as cancelled if it was RQ's order to stop it."""

@@ -20,12 +20,13 @@ from django.db.models.functions import Now
 from django_rq.workers import get_worker
 from redis import Redis
 from rq.serializers import JSONSerializer
+from rq.suspension import suspend
 
 from config.queues import QUEUES, WORKER_ROLES
 from jobs import dispatch, lifecycle
 from jobs.lifecycle import Seat
 from jobs.management.commands.rqworker import queues_of
-from jobs.models import Job, WorkerProcess
+from jobs.models import Job, JobStatus, WorkerProcess
 from jobs.processes import memory_of_tree
 from jobs.runner import Report
 from jobs.workers import Worker
@@ -386,3 +387,72 @@ def test_the_memory_of_a_process_counts_its_children_and_not_what_it_shares() ->
             child.kill()
         process.kill()
         process.wait()
+
+
+def test_pages_that_a_process_has_in_common_with_the_one_it_was_forked_from_are_not_its_own() -> None:
+    eaten = bytearray(b"x") * (60 << 20)
+    with horse_of(rows(1), lambda _harness: time.sleep(60)) as horse:
+        assert memory_of_tree(horse.pid) < 40 << 20
+    assert eaten
+
+
+def test_no_pipe_is_left_open_when_the_second_one_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipes: list[tuple[int, int]] = []
+    make = os.pipe
+
+    def second_fails() -> tuple[int, int]:
+        if pipes:
+            raise OSError("too many open files")
+        pipes.append(make())
+        return pipes[0]
+
+    monkeypatch.setattr(os, "pipe", second_fails)
+    with pytest.raises(OSError, match="too many"):
+        Horse.start(rows(1), lambda _harness: None)
+    for descriptor in pipes[0]:
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(descriptor)
+
+
+@pytest.mark.django_db
+def test_a_suspended_worker_goes_on_to_show_that_it_lives(worker: Worker, redis: Redis) -> None:
+    job = tasks.empty.enqueue()
+    dispatch.push([job])
+    suspend(redis)
+    for _step in range(2):
+        assert worker._step(None, None) == 0
+    assert WorkerProcess.objects.filter(name=worker.name).exists()
+    assert worker.get_state() == "suspended"
+    assert redis.llen("rq:queue:critical") == 1
+
+
+def test_rq_s_command_to_kill_the_work_horse_finds_it(worker: Worker) -> None:
+    shift = worker._shift = Shift(worker, [], 0.0)
+    with horse_of(rows(1), lambda _harness: time.sleep(60)) as horse:
+        shift.horse = horse
+        worker.handle_payload({"data": b'{"command": "kill-horse"}'})
+        assert shift._end
+        assert shift._end.reason == "killed"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("count", "status"), [(1, JobStatus.FAILED), (2, JobStatus.RETRYING)])
+def test_a_small_job_after_a_large_one_is_not_said_to_have_taken_too_much(
+    count: int, status: JobStatus, worker: Worker, seat: Seat
+) -> None:
+    def live(harness: Harness) -> None:
+        for _job in range(count - 1):
+            harness.take()
+            harness.report(Report())
+        harness.take()
+        os._exit(1)
+
+    claimed = lifecycle.claim_many([tasks.empty.enqueue().pk for _job in range(count)], seat)
+    shift = Shift(worker, [], 0.0, memory_mib=1)
+    with horse_of(claimed, live) as horse:
+        ended = wait_until(lambda: horse.wait(0.01))
+        assert ended
+        horse.hear()
+        shift._settle_lost(horse, *ended)
+    lost = Job.objects.get(pk=claimed[-1].pk)
+    assert (lost.status, lost.error_code == "too_big") == (status, count == 1)
