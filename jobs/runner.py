@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
+from django.db.models import Max, Min
 
 from jobs import lifecycle, tracing
 from jobs.context import RunningJob, StopFlag
@@ -39,7 +39,7 @@ from jobs.errors import (
     TimeLimitError,
 )
 from jobs.lifecycle import Cause, Record, Seat
-from jobs.models import Job, JobStatus
+from jobs.models import AttemptOutcome, Job, JobStatus
 from jobs.retries import Backoff, delay_after
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ INLINE_GRACE = timedelta(seconds=15)
 UNKNOWN_TASK_FIRST_SECONDS = 5
 UNKNOWN_TASK_SECONDS = 60
 UNKNOWN_TASK_PATIENCE_SECONDS = 24 * 3600
+# For the word to PostgreSQL that a statement is to end; the task's own time is over by then.
+CANCEL_SECONDS = 2.0
 # What somebody who runs the site wants to read about; the row's error class is of this attempt then.
 _BAD_ENDS = frozenset({JobStatus.FAILED, JobStatus.RETRYING})
 
@@ -238,8 +240,17 @@ def _fitting(row: Job) -> Declaration:
             problem = error
         else:
             return task
-    age_seconds = (timezone.now() - row.created_at).total_seconds()
-    raise problem if age_seconds > UNKNOWN_TASK_PATIENCE_SECONDS else PostponeError(patience_after(row.fence))
+    waited = _waited_for_a_worker(row).total_seconds()
+    raise problem if waited > UNKNOWN_TASK_PATIENCE_SECONDS else PostponeError(patience_after(row.fence))
+
+
+def _waited_for_a_worker(row: Job) -> timedelta:
+    """For how long the job has gone from one worker to the next without being begun, by the database's clock."""
+    put_off = row.attempts.filter(fence__lte=row.fence)
+    begun = put_off.exclude(outcome__in=(AttemptOutcome.POSTPONED, AttemptOutcome.RUNNING))
+    last_begun = begun.aggregate(last=Max("fence"))["last"] or 0
+    first = put_off.filter(fence__gt=last_begun).aggregate(first=Min("started_at"))["first"]
+    return row.started_at - first if first and row.started_at else timedelta(0)
 
 
 def patience_after(claims: int) -> timedelta:
@@ -363,7 +374,20 @@ def time_limit(seconds: int) -> Iterator[None]:
 
 
 def _raise_time_limit(_signal: int, _frame: FrameType | None) -> None:
+    end_statement()
     raise TimeLimitError
+
+
+def end_statement() -> None:
+    """Cancel the statement that PostgreSQL is at for this process, whose task is to be interrupted in its midst.
+
+    The server would else work on it to its end. The connection is of no use afterwards; whoever meets it next opens
+    another one.
+    """
+    raw = connection.connection
+    if connection.vendor == "postgresql" and raw and raw.info.transaction_status.name == "ACTIVE":
+        with suppress(Exception):
+            raw.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 def described(error: BaseException) -> dict[str, str]:
