@@ -336,9 +336,10 @@ def _success(job: Job, record: Record, fields: dict[str, Any]) -> statements.Suc
 def succeeding(job: Job) -> Iterator[None]:
     """A transaction that begins by making sure of the job; `finish_success` has to end it.
 
-    Raises: FencedError when the attempt no longer has the job.
+    Raises: FencedError when the attempt no longer has the job; RuntimeError inside of another transaction, which could
+    still take back what counts as settled.
     """
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         if not _held(job.pk, job.fence).update(status=S.SUCCEEDED):
             raise FencedError
         yield
