@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.db.models.functions import Now
 
-from jobs import dispatch, lifecycle
+from jobs import admission, dispatch, lifecycle
 from jobs.models import Job, JobStatus, RateSlot
 from jobs.pauses import Pauses, live_lifts
 from jobs.querysets import update_returning
@@ -114,7 +114,8 @@ def starts_left(policy: QueuePolicy) -> int | None:
     limit = policy.rate_limit
     if limit is None or live_lifts().filter(queue=policy.name).exists():
         return None
-    return limit.count - RateSlot.objects.filter(queue=policy.name, free_at__gt=Now()).count()
+    free = admission.free_slots(policy.name, limit.window).values("pk")
+    return limit.count - RateSlot.objects.filter(queue=policy.name).exclude(pk__in=free).count()
 
 
 def _mark(ids: Sequence[UUID]) -> list[Job]:

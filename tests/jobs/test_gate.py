@@ -180,6 +180,17 @@ def test_x09_lost_hints_of_a_gated_queue_are_found(own_redis: RedisServer, polic
     assert dispatch.missing([Job.objects.get(pk=job.pk)]) == [job]
 
 
+def test_x17_starts_are_free_again_when_the_database_s_clock_was_put_back(
+    own_redis: RedisServer, policy: Any, seat: Seat
+) -> None:
+    policy(concurrency=None, rate="2/minute")
+    jobs = [enqueue() for _ in range(3)]
+    for number in (1, 2):
+        RateSlot.objects.create(queue=QUEUE, number=number, free_at=Now() + timedelta(hours=1))
+    assert send() == 2
+    assert [bool(lifecycle.claim(job.pk, seat)) for job in jobs] == [True, True, False]
+
+
 # --- Rows that somebody else holds -------------------------------------------------------------------------
 
 row_locks = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single rows")
