@@ -34,6 +34,8 @@ from jobs.statements import Step, in_one_statement, note, read
 
 # Each try after the first means that another claim took the place which this one had seen free.
 PLACE_TRIES = 8
+# Of two claims at once the one that began earlier may see what the other one took: that is no clock put back.
+CLOCK_SLACK = timedelta(minutes=1)
 # The constraint by which the database says so.
 PLACE_TAKEN = "jobs_job_one_per_slot"
 
@@ -116,7 +118,8 @@ _PLACES = f"""places AS (
 _STARTS = """starts AS (
     SELECT id, ROW_NUMBER() OVER (ORDER BY free_at, id) AS turn FROM (
         SELECT id, free_at FROM jobs_rateslot
-        WHERE queue = %(queue)s AND number <= %(starts)s AND free_at <= STATEMENT_TIMESTAMP()
+        WHERE queue = %(queue)s AND number <= %(starts)s
+            AND (free_at <= STATEMENT_TIMESTAMP() OR free_at > STATEMENT_TIMESTAMP() + %(window)s + %(slack)s)
         ORDER BY free_at, id LIMIT (SELECT COUNT(*) FROM wanted) FOR UPDATE SKIP LOCKED
     ) AS free
 ),"""
@@ -149,6 +152,7 @@ def _claimed_at_once(ids: Sequence[UUID], policy: QueuePolicy, seat: Seat, step:
         "places": policy.concurrency,
         "starts": rate.count if rate else None,
         "window": rate.window if rate else None,
+        "slack": CLOCK_SLACK,
         "worker": seat.worker,
         "host": seat.host,
         "pid": seat.pid,
@@ -243,7 +247,7 @@ def _free_starts(policy: QueuePolicy, count: int) -> list[int | None]:
     rate = policy.rate_limit
     if rate is None:
         return [None] * count
-    free = RateSlot.objects.filter(queue=policy.name, number__lte=rate.count, free_at__lte=Now())
+    free = free_slots(policy.name, rate.window).filter(number__lte=rate.count)
     found: list[int | None] = list(free.order_by("free_at", "pk").values_list("pk", flat=True)[:count])
     if len(found) < count and live_lifts().filter(queue=policy.name).exists():
         found += [None] * (count - len(found))
@@ -266,6 +270,15 @@ def _attempt(job: Job, seat: Seat) -> Attempt:
 
 
 # --- The starts of a rate -------------------------------------------------------------------------------------
+
+
+def free_slots(queue: str, window: timedelta) -> QuerySet[RateSlot]:
+    """The rows of starts that are free now.
+
+    One that is to be free much later than a window from now was taken before the database's clock was put back.
+    """
+    free = Q(free_at__lte=Now()) | Q(free_at__gt=Now() + window + CLOCK_SLACK)
+    return RateSlot.objects.filter(free, queue=queue)
 
 
 def provide_starts(policy: QueuePolicy) -> int:

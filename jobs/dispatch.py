@@ -8,18 +8,19 @@ hand, or a worker that died with a hint in its hand) counts as unsent again; a h
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TypeVar, cast
 
 from django.db import DatabaseError
 from django.db.models.functions import Now
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from jobs import lifecycle
 from jobs.failfast import REDIS_ERRORS, client, connection, forget_clients
 from jobs.models import HoldReason, Job, JobStatus
-from jobs.transport import HintJob, HintQueue, put
+from jobs.transport import HintJob, HintQueue, put, set_aside_wrong_kinds
 from jobs.turns import Line, queues_of
 
 # Callers of this module need no other one to speak to Redis.
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Missing in Redis: it came back empty, and every hint in it is gone.
 EPOCH_KEY = "jobs:epoch"
@@ -82,10 +85,24 @@ def _push_batch(redis: Redis, jobs: Iterable[Job]) -> None:
     by_queue: dict[str, list[Job]] = {}
     for job in jobs:
         by_queue.setdefault(job.queue, []).append(job)
+    _on_lists(redis, by_queue, lambda: _put_all(redis, by_queue))
+
+
+def _put_all(redis: Redis, by_queue: Mapping[str, Sequence[Job]]) -> None:
     with redis.pipeline() as pipeline:
         for name, some in by_queue.items():
             put(pipeline, HintQueue(name, connection=redis), some)
         pipeline.execute()
+
+
+def _on_lists(redis: Redis, names: Iterable[str], step: Callable[[], T]) -> T:
+    """What the step returns, done again if keys of these queues had to be put aside first."""
+    try:
+        return step()
+    except ResponseError as error:
+        if not set_aside_wrong_kinds(redis, [HintQueue(name, connection=redis) for name in names], error):
+            raise
+        return step()
 
 
 def redis_answers() -> bool:
@@ -114,8 +131,12 @@ def missing(jobs: Sequence[Job]) -> list[Job]:
 
     Raises: RedisError when it does not answer.
     """
-    redis = connection()
     names = sorted({job.queue for job in jobs})
+    redis = connection()
+    return _on_lists(redis, names, lambda: _missing(redis, names, jobs))
+
+
+def _missing(redis: Redis, names: Sequence[str], jobs: Sequence[Job]) -> list[Job]:
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.llen(key_of(name))

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from jobs import (
     alerts,
@@ -29,10 +31,12 @@ from jobs import (
     pruning,
     rescue,
     schedules,
+    sending,
     statistics,
     totals,
 )
 from jobs.failfast import REDIS_ERRORS
+from jobs.moments import database_now
 from jobs.pauses import Pauses
 from jobs.turns import Line, queues_of
 from jobs.waking import EVERYTHING, Alarm
@@ -45,8 +49,14 @@ T = TypeVar("T")
 TICKS_BETWEEN_CHECKS = 5
 # After Redis refused hints although it answers, it is left alone for as many ticks.
 TICKS_AFTER_REFUSAL = 5
+# Rescues are put off so often in a row at most.
+MOST_POSTPONEMENTS = 3
 # Between two looks that words in Redis ask for.
 BREATH_SECONDS = 0.005
+# A statement of a dispatcher waits no longer for a lock: somebody else's long transaction must not stop all the rest.
+LOCK_WAIT_SECONDS = 2
+# PostgreSQL's code for a lock that was waited for in vain.
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(slots=True)
@@ -99,6 +109,10 @@ class Dispatcher:
         self._pauses = Pauses(frozenset())
         # By this process's monotonic clock.
         self._rescues_from = float("-inf")
+        self._postponed = 0
+        # When this process last saw that time goes on, and what the database's clock was ahead of its own then.
+        self._seen_at = _seconds()
+        self._clock_ahead: float | None = None
 
     def tick(self) -> int:
         """The number of jobs that were sent to Redis now.
@@ -107,20 +121,26 @@ class Dispatcher:
         """
         self._ticks += 1
         self._unfinished = False
+        self._seen_at = _seconds()
+        self._watch_clock()
         if time.monotonic() >= self._rescues_from:
+            self._postponed = 0
             _apart(rescue.rescue_stalled)
         _apart(holding.end_pauses)
         pauses = self._pauses = Pauses.now()
         _apart(lambda: holding.hold_paused(pauses))
         _apart(holding.release_due)
+        self._watch()
         sent = self._tick_redis(pauses)
         for chore in self._chores:
+            self._watch()
             chore.run_if_due()
         return sent
 
     def _tick_redis(self, pauses: Pauses) -> int:
         if self._ticks < self._resume_at_tick or not dispatch.redis_answers():
             _apart(holding.hold_unsent)
+            _apart(sending.run_one_held)
             return 0
         if dispatch.came_back_empty():
             logger.warning("Redis holds nothing of this site; what it had is sent again")
@@ -137,15 +157,16 @@ class Dispatcher:
         """
         sent = 0
         for queue in queues:
-            sending = _apart(lambda queue=queue: gate.send(queue, pauses))  # type: ignore[misc]
-            if sending is None:
+            look = _apart(lambda queue=queue: gate.send(queue, pauses))  # type: ignore[misc]
+            if look is None:
                 continue
-            sent += sending.count
-            self._unfinished |= sending.unfinished
-            if sending.refused:
+            sent += look.count
+            self._unfinished |= look.unfinished
+            if look.refused:
                 # Rows that went back and forth every second would fill their timelines.
                 self._resume_at_tick = self._ticks + TICKS_AFTER_REFUSAL
-                break
+                if not dispatch.redis_answers():
+                    break
         return sent
 
     # --- The process ----------------------------------------------------------------------------------------
@@ -157,9 +178,11 @@ class Dispatcher:
             began = time.monotonic()
             if not self._safely(self._lead):
                 time.sleep(leadership.RENEW_SECONDS)
+                self._watch(leadership.RENEW_SECONDS)
                 continue
             if self._safely(self.tick) is None or not self._unfinished:
                 self._wait(alarm, began + settings.JOBS_TICK_SECONDS)
+                self._watch(settings.JOBS_TICK_SECONDS)
 
     def _lead(self) -> bool:
         """Whether this dispatcher leads; asked anew now and then."""
@@ -196,7 +219,35 @@ class Dispatcher:
             if not isinstance(error, REDIS_ERRORS):
                 # Workers could not renew their leases either: let them, before any job is taken from them.
                 self._rescues_from = time.monotonic() + settings.JOBS_LEASE_SECONDS / 2
+        finally:
+            self._watch()
         return None
+
+    # --- What it did not see --------------------------------------------------------------------------------
+
+    def _watch(self, expected_seconds: float = 0.0) -> None:
+        """Postpone rescues if more time than expected went by since the last look.
+
+        Whatever held up this process, a machine that was paused or a database that was locked, may have held up the
+        workers as well.
+        """
+        seconds = _seconds()
+        if seconds - self._seen_at - expected_seconds > rescue.longest_blindness():
+            self._postpone_rescues()
+        self._seen_at = seconds
+
+    def _watch_clock(self) -> None:
+        """Postpone rescues if the database's clock was put forward: all leases are over at once then."""
+        ahead = database_now().timestamp() - _seconds()
+        if self._clock_ahead is not None and ahead - self._clock_ahead > rescue.longest_blindness():
+            self._postpone_rescues()
+        self._clock_ahead = ahead
+
+    def _postpone_rescues(self) -> None:
+        """Let the workers renew their leases first; a leader that is slow all the time still rescues now and then."""
+        if self._postponed < MOST_POSTPONEMENTS:
+            self._postponed += 1
+            self._rescues_from = time.monotonic() + settings.JOBS_LEASE_SECONDS / 2
 
 
 def _apart(step: Callable[[], T]) -> T | None:
@@ -206,13 +257,32 @@ def _apart(step: Callable[[], T]) -> T | None:
     """
     try:
         return step()
-    except (OperationalError, InterfaceError, *REDIS_ERRORS):
-        raise
+    except (OperationalError, InterfaceError, *REDIS_ERRORS) as error:
+        if not is_lock_wait(error):
+            raise
+        logger.warning("The dispatcher left out a step whose rows somebody holds")
     except Exception as error:  # noqa: BLE001 -- a dispatcher that ends stops every retry of this site
         # The class alone: a message may hold values.
         logger.error("The dispatcher met an error: %s", type(error).__qualname__)  # noqa: TRY400
         connection.close()
     return None
+
+
+def _seconds() -> float:
+    """A clock that goes on while the machine sleeps, and that nobody sets."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def is_lock_wait(error: Exception) -> bool:
+    """Whether the database is there, and only a lock that a statement needed was held for too long."""
+    return getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
+def wait_briefly_for_locks(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Have a new connection of this process give up soon on a row that somebody else has locked."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_WAIT_SECONDS}s"])
 
 
 def check_interval() -> timedelta:
@@ -226,6 +296,8 @@ def start(parent_pid: int, worker_name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     processes.call_this(processes.DISPATCHER_NAME)
+    connection_created.connect(wait_briefly_for_locks)
+    sending.runs_at_once = False
     Dispatcher(leadership.holder_of(worker_name)).run(parent_pid)
 
 

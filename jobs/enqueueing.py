@@ -121,12 +121,18 @@ def enqueue_many(
 
 def _active(plans: Sequence[Plan]) -> dict[tuple[str, int | None, str], Job]:
     """The active jobs that hold one of the plans' keys."""
+    # A row may be of a time when the task had another name.
+    names = {
+        name: plan.declaration.name
+        for plan in plans
+        for name in (plan.declaration.name, *plan.declaration.aliases)
+    }
     rows = Job.objects.active().filter(
-        task__in={plan.declaration.name for plan in plans},
+        task__in=names,
         idempotency_key__in={plan.options.idempotency_key for plan in plans},
     )
     wanted = {plan.key for plan in plans}
-    found = {(job.task, job.tenant_id, job.idempotency_key): job for job in rows}
+    found = {(names[job.task], job.tenant_id, job.idempotency_key): job for job in rows}
     return {key: job for key, job in found.items() if key in wanted}
 
 

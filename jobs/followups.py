@@ -30,7 +30,7 @@ def follow_up(ended: Sequence[Job]) -> None:
     """Move what waited for these jobs, and what waited for that, to the end of every chain.
 
     Called after a commit. What it cancels ends too and calls it again: then it only takes note, so that a chain of a
-    thousand jobs is a loop and not a thousand calls within each other.
+    thousand jobs is a loop and not a thousand calls within each other. What is too much for now is left to the leader.
     """
     _waiting.parents.extend(job.pk for job in ended if job.has_dependents)
     _waiting.batches.extend(job.batch_id for job in ended if job.batch_id)
@@ -53,11 +53,13 @@ def reconcile() -> int:
 
 
 def _work_off() -> None:
+    settled = 0
     while _waiting.parents or _waiting.batches:
         parents = set(_waiting.parents)
         _waiting.parents.clear()
         if parents:
-            dependencies.settle_dependents(parents)
+            if settled < dependencies.MOST_AT_ONCE:
+                settled += len(dependencies.settle_dependents(parents))
         else:
             # Last, since what was cancelled above may belong to the same batches.
             ended = set(_waiting.batches)

@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count
 from django.db.models.functions import Now
 
-from jobs import dispatch
+from jobs import admission, dispatch
 from jobs.models import Job, JobStatus, RateSlot
 from jobs.pauses import Pauses, live_lifts
-from jobs.querysets import update_returning
+from jobs.querysets import locked, update_returning
 from jobs.queues import QueuePolicy, policy_of
 from jobs.turns import Line, Tenant, next_ids
 
@@ -86,7 +87,10 @@ def send(queue: str, pauses: Pauses) -> Sending:
         if not chosen:
             return Sending(sent)
         marked = _mark(chosen)
-        if marked and not dispatch.push(marked):
+        if not marked:
+            # Somebody else holds all of them: a later look finds them again.
+            return Sending(sent)
+        if not dispatch.push(marked):
             dispatch.hold(marked)
             return Sending(sent, refused=True)
         busy.update(job.tenant_id for job in marked)
@@ -110,11 +114,14 @@ def starts_left(policy: QueuePolicy) -> int | None:
     limit = policy.rate_limit
     if limit is None or live_lifts().filter(queue=policy.name).exists():
         return None
-    return limit.count - RateSlot.objects.filter(queue=policy.name, free_at__gt=Now()).count()
+    free = admission.free_slots(policy.name, limit.window).values("pk")
+    return limit.count - RateSlot.objects.filter(queue=policy.name).exclude(pk__in=free).count()
 
 
 def _mark(ids: Sequence[UUID]) -> list[Job]:
-    """Those of the rows that are still to be sent, now marked as sent, in the order given."""
+    """Those of the rows that are still to be sent and nobody holds, now marked as sent, in the order given."""
     rows = Job.objects.filter(pk__in=ids, status=JobStatus.QUEUED, sent_at=None)
-    marked = {job.pk: job for job in update_returning(rows, sent_at=Now())}
+    with transaction.atomic():
+        free = Job.objects.filter(pk__in=locked(rows, len(ids)))
+        marked = {job.pk: job for job in update_returning(free, sent_at=Now())}
     return [marked[id_] for id_ in ids if id_ in marked]

@@ -82,9 +82,12 @@ def _release_held(queue: str, pauses: Pauses) -> int:
         ids = next_ids(Line.HELD, queue, BATCH_SIZE, left_out=pauses.tenants_of(queue))
         if not ids:
             break
-        rows, was_paused = Job.objects.filter(pk__in=ids), Q(hold_reason=HoldReason.PAUSED)
-        released = len(lifecycle.release(rows.filter(was_paused), JobStatus.HELD, Cause.RESUMED))
-        released += len(lifecycle.release(rows.exclude(was_paused), JobStatus.HELD, Cause.REDIS_BACK))
+        was_paused = Q(hold_reason=HoldReason.PAUSED)
+        with transaction.atomic():
+            held = Job.objects.filter(pk__in=ids, status=JobStatus.HELD)
+            rows = Job.objects.filter(pk__in=locked(held, BATCH_SIZE))
+            released = len(lifecycle.release(rows.filter(was_paused), JobStatus.HELD, Cause.RESUMED))
+            released += len(lifecycle.release(rows.exclude(was_paused), JobStatus.HELD, Cause.REDIS_BACK))
         if not released:
             break
         moved += released

@@ -16,9 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import DatabaseError, InterfaceError, connection, models, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Greatest, Least, Now
 from django.utils.translation import gettext_lazy as _
 
 from jobs import admission, live, statements
@@ -33,7 +33,7 @@ from jobs.models import (
     Job,
     JobStatus,
 )
-from jobs.querysets import update_returning
+from jobs.querysets import locked, update_returning
 from jobs.queues import policy_of
 from jobs.signals import JobSignal, job_finished, job_put_back, job_retrying
 from jobs.statements import CLEARED, Step
@@ -55,6 +55,10 @@ LEGAL: dict[JobStatus, frozenset[JobStatus]] = {
     S.FAILED: frozenset({S.QUEUED, S.CANCELLED}),
     S.CANCELLED: frozenset({S.QUEUED}),
 }
+
+
+# Rows of one statement that makes them unsent; no caller has more at a time.
+MOST_UNSENT = 1000
 
 
 class Cause(models.TextChoices):
@@ -200,8 +204,19 @@ def claim_many(ids: Sequence[UUID], seat: Seat, queue: str = "") -> list[Job]:
         claimed += admission.claim(those, name, seat, step)
     _announce([job.pk for job in claimed])
     if len(claimed) < len(ids):
-        _keep_back(set(ids) - {job.pk for job in claimed})
+        _keep_back_if_possible(set(ids) - {job.pk for job in claimed})
     return claimed
+
+
+def _keep_back_if_possible(ids: Collection[UUID]) -> None:
+    """As `_keep_back`; if the database fails, the claim of the others stands all the same."""
+    try:
+        _keep_back(ids)
+    except (DatabaseError, InterfaceError) as error:
+        if connection.in_atomic_block:
+            raise
+        # Their hints are spent, and are found missing.
+        logger.warning("Jobs that may not start were not kept back: %s", type(error).__name__)
 
 
 def _by_queue(ids: Sequence[UUID], queue: str) -> dict[str, list[UUID]]:
@@ -232,12 +247,18 @@ def renew_many(held: Sequence[tuple[UUID, int]]) -> list[Job]:
     return update_returning(_all_held(held), lease_until=Now() + admission.lease())
 
 
+def lend(job: Job, length: timedelta) -> None:
+    """Give the running job a lease of that length: it runs where nobody renews one."""
+    _held(job.pk, job.fence).update(lease_until=Now() + length)
+
+
 def report_progress(job_id: UUID, fence: int, progress: dict[str, Any]) -> None:
-    """Store how far the attempt is.
+    """Store how far the attempt is, which is a sign of life too: inside of a transaction nobody else can give one.
 
     Raises: FencedError when it no longer has the job.
     """
-    if not _held(job_id, fence).update(**progress):
+    later = Greatest("lease_until", Now() + admission.lease())
+    if not _held(job_id, fence).update(lease_until=later, **progress):
         raise FencedError
     transaction.on_commit(lambda: live.publish(f"job:{job_id}"), robust=True)
 
@@ -284,9 +305,10 @@ def _success(job: Job, record: Record, fields: dict[str, Any]) -> statements.Suc
 def succeeding(job: Job) -> Iterator[None]:
     """A transaction that begins by making sure of the job; `finish_success` has to end it.
 
-    Raises: FencedError when the attempt no longer has the job.
+    Raises: FencedError when the attempt no longer has the job; RuntimeError inside of another transaction, which could
+    still take back what counts as settled.
     """
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         if not _held(job.pk, job.fence).update(status=S.SUCCEEDED):
             raise FencedError
         yield
@@ -482,7 +504,9 @@ def _sent() -> Case:
 
 def unsend(rows: QuerySet[Job]) -> int:
     """The number of queued jobs among these that count as unsent now; a dispatcher sends them when they may run."""
-    return rows.filter(status=S.QUEUED).update(sent_at=None)
+    with transaction.atomic():
+        free = locked(rows.filter(status=S.QUEUED), MOST_UNSENT)
+        return Job.objects.filter(pk__in=free).update(sent_at=None)
 
 
 def restart(

@@ -14,7 +14,6 @@ _PR_SET_NAME = 15
 
 # How a worker's dispatcher is called in `ps` and `top`; at most 15 bytes.
 DISPATCHER_NAME = "job-dispatcher"
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -52,14 +51,18 @@ def stop(pid: int) -> None:
 def memory_of_tree(pid: int) -> int:
     """Bytes of memory that this process and those it started take for themselves; 0 where that cannot be read.
 
-    What a process shares with others, its parent's memory for one, is not counted.
+    What a process shares with others is not counted: what it was forked from has the same pages until one writes.
     """
-    own = 0
-    for each in (pid, *_descendants(pid)):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            _size, resident, shared, *_rest = Path(f"/proc/{each}/statm").read_text().split()
-            own += (int(resident) - int(shared)) * _PAGE_BYTES
-    return own
+    return sum(map(_own_memory, (pid, *_descendants(pid))))
+
+
+def _own_memory(pid: int) -> int:
+    """Bytes of the pages that no other process has."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        # In KiB, as "Private_Dirty:   1234 kB".
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
+    return 0
 
 
 def _descendants(pid: int) -> Iterator[int]:

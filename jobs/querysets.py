@@ -45,11 +45,13 @@ def compiled_update(rows: models.QuerySet[M], values: dict[str, Any]) -> tuple[s
 
 
 def locked(rows: models.QuerySet[Job], limit: int) -> list[UUID]:
-    """Ids of up to so many of the rows, locked against other dispatchers until the transaction ends.
+    """Ids of up to so many of the rows that nobody else has locked, locked until the transaction ends.
 
-    SQLite has no row locks and needs none: a transaction that writes is alone there.
+    Of a row that somebody holds for long nothing is waited for: whoever leads has all the others to see to. SQLite has
+    no row locks and needs none: a transaction that writes is alone there.
     """
-    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+    free = rows.select_for_update(skip_locked=True, no_key=True)
+    return list(free.values_list("pk", flat=True)[:limit])
 
 
 @cache

@@ -1,9 +1,11 @@
 """Jobs whose attempt ended without a word: from a worker that gave no sign of life, or a work-horse that died."""
 
 import logging
+import time
 from contextlib import suppress
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import lifecycle
@@ -33,8 +35,21 @@ def rescue_stalled() -> int:
     return rescued
 
 
+def longest_blindness() -> float:
+    """The seconds for which nobody may have seen anything who takes jobs from others.
+
+    Workers give a sign of life so often: who was held up for longer may not have seen theirs.
+    """
+    # Less than a second is none: a busy machine is as slow as that.
+    return max(1.0, float(settings.JOBS_LEASE_SECONDS) / 4)
+
+
 def _rescue(job_id: UUID) -> bool:
+    began_at = time.monotonic()
     with suppress(FencedError), transaction.atomic():
+        if time.monotonic() - began_at > longest_blindness():
+            # On SQLite somebody else was writing all that time, and no worker could.
+            return False
         # Asked again under the lock: its worker may have renewed the lease meanwhile.
         stalled = Job.objects.stalled().filter(pk=job_id).select_for_update(skip_locked=True).first()
         if stalled:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
+from django.db.models import Max, Min
 
 from jobs import lifecycle, tracing
 from jobs.admission import Seat
@@ -38,7 +38,7 @@ from jobs.errors import (
     TimeLimitError,
 )
 from jobs.lifecycle import Cause, Record
-from jobs.models import Job, JobStatus
+from jobs.models import AttemptOutcome, Job, JobStatus
 from jobs.retries import Backoff, delay_after
 
 logger = logging.getLogger(__name__)
@@ -48,10 +48,14 @@ T = TypeVar("T")
 # A step that meets an absent database is repeated for this long; then the lease runs out and another worker
 # settles.
 PATIENCE_SECONDS = 20.0
+# What a job that runs where no parent renews its lease has beyond its time limit: as long as a parent would wait.
+INLINE_GRACE = timedelta(seconds=15)
 # A job that this deployment has no task for waits for a newer one: so long at first, so long at most, a day in all.
 UNKNOWN_TASK_FIRST_SECONDS = 5
 UNKNOWN_TASK_SECONDS = 60
 UNKNOWN_TASK_PATIENCE_SECONDS = 24 * 3600
+# For the word to PostgreSQL that a statement is to end; the task's own time is over by then.
+CANCEL_SECONDS = 2.0
 # What somebody who runs the site wants to read about; the row's error class is of this attempt then.
 _BAD_ENDS = frozenset({JobStatus.FAILED, JobStatus.RETRYING})
 
@@ -128,6 +132,7 @@ def run(job_id: UUID) -> Outcome | None:
     row = claim(job_id, Seat.of(_host.worker))
     if row is None:
         return None
+    patiently(lambda: lifecycle.lend(row, timedelta(seconds=row.timeout_seconds) + INLINE_GRACE))
     running = RunningJob(row, _host.stop)
     error = _perform(running, row)
     return Outcome(_settled(running, row, error), error)
@@ -206,11 +211,12 @@ def is_performing() -> bool:
 @contextmanager
 def _performing() -> Iterator[None]:
     global _is_performing  # noqa: PLW0603 -- one per process, read by a signal handler
-    _is_performing = True
+    # A task may ask for a job that runs at once, within its own time.
+    before, _is_performing = _is_performing, True
     try:
         yield
     finally:
-        _is_performing = False
+        _is_performing = before
 
 
 def _fitting(row: Job) -> Declaration:
@@ -229,8 +235,17 @@ def _fitting(row: Job) -> Declaration:
             problem = error
         else:
             return task
-    age_seconds = (timezone.now() - row.created_at).total_seconds()
-    raise problem if age_seconds > UNKNOWN_TASK_PATIENCE_SECONDS else PostponeError(patience_after(row.fence))
+    waited = _waited_for_a_worker(row).total_seconds()
+    raise problem if waited > UNKNOWN_TASK_PATIENCE_SECONDS else PostponeError(patience_after(row.fence))
+
+
+def _waited_for_a_worker(row: Job) -> timedelta:
+    """For how long the job has gone from one worker to the next without being begun, by the database's clock."""
+    put_off = row.attempts.filter(fence__lte=row.fence)
+    begun = put_off.exclude(outcome__in=(AttemptOutcome.POSTPONED, AttemptOutcome.RUNNING))
+    last_begun = begun.aggregate(last=Max("fence"))["last"] or 0
+    first = put_off.filter(fence__gt=last_begun).aggregate(first=Min("started_at"))["first"]
+    return row.started_at - first if first and row.started_at else timedelta(0)
 
 
 def patience_after(claims: int) -> timedelta:
@@ -333,22 +348,41 @@ def patiently(step: Callable[[], T]) -> T:
 def time_limit(seconds: int) -> Iterator[None]:
     """A block that is ended by TimeLimitError when the time is over, and again each second if it goes on.
 
-    Outside of a main thread there are no signals: there the checkpoints of the task alone keep the limit.
+    Outside of a main thread there are no signals: there the checkpoints of the task alone keep the limit. A block
+    within another one leaves the outer one's time as it finds it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGALRM, _raise_time_limit)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    began_at = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:
+            # At once if the outer time ended meanwhile; zero would mean never.
+            left_now = max(left - (time.monotonic() - began_at), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left_now, interval)
 
 
 def _raise_time_limit(_signal: int, _frame: FrameType | None) -> None:
+    end_statement()
     raise TimeLimitError
+
+
+def end_statement() -> None:
+    """Cancel the statement that PostgreSQL is at for this process, whose task is to be interrupted in its midst.
+
+    The server would else work on it to its end. The connection is of no use afterwards; whoever meets it next opens
+    another one.
+    """
+    raw = connection.connection
+    if connection.vendor == "postgresql" and raw and raw.info.transaction_status.name == "ACTIVE":
+        with suppress(Exception):
+            raw.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 def described(error: BaseException) -> dict[str, str]:

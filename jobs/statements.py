@@ -177,11 +177,18 @@ class _Column:
     @classmethod
     def of(cls, field: models.Field[Any, Any], values: list[Any]) -> "_Column":
         kind = _type_of(field)
-        if field.primary_key or values.count(values[0]) < len(values):
+        if field.primary_key or not _are_same(field, values):
             return cls(
                 str(field.column), f"%s::{kind}[]", [_stored(field, value) for value in values], varies=True
             )
         return cls(str(field.column), f"%s::{kind}", _stored(field, values[0]), varies=False)
+
+
+def _are_same(field: models.Field[Any, Any], values: Sequence[Any]) -> bool:
+    """Whether all the values are stored alike: in Python, 1 equals 1.0 and True, which are three things in JSON."""
+    if isinstance(field, models.JSONField):
+        values = [json.dumps(value, cls=field.encoder) for value in values]
+    return values.count(values[0]) == len(values)
 
 
 def _listed(columns: Iterable[_Column]) -> str:

@@ -9,6 +9,7 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
 
@@ -234,7 +235,13 @@ class HintQueue(DjangoRQ):
         Raises: DequeueTimeout when none came in time.
         """
         by_key = {queue.key: queue for queue in queues}
-        if not (popped := cls.lpop(list(by_key), timeout, connection=connection)):
+        try:
+            popped = cls.lpop(list(by_key), timeout, connection=connection)
+        except ResponseError as error:
+            if not set_aside_wrong_kinds(connection, by_key.values(), error):
+                raise
+            return cls.pop(by_key.values(), timeout, connection)
+        if not popped:
             return None
         raw_key, raw_id = popped
         return by_key[raw_key.decode() if isinstance(raw_key, bytes) else raw_key], raw_id
@@ -265,7 +272,7 @@ class HintQueue(DjangoRQ):
         Of each hash no more is read than the payload, once it is known to be small: the rows say the rest. That
         makes three round trips for any number of ids.
         """
-        keys = [b"rq:job:" + raw_id for raw_id in raw_ids]
+        keys = [_key_of(raw_id) for raw_id in raw_ids]
         sizes = self._asked([("HSTRLEN", key, "data") for key in keys])
         fit = [key for key, size in zip(keys, sizes, strict=True) if _is_payload_size(size)]
         payloads = dict(zip(fit, self._asked([("HGET", key, "data") for key in fit]), strict=True))
@@ -295,6 +302,11 @@ class HintQueue(DjangoRQ):
             for command in commands:
                 pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis is typed in part
             return pipeline.execute(raise_on_error=False)
+
+
+def _key_of(raw_id: bytes) -> bytes:
+    """The key of a hint's hash, whatever bytes stand for its id."""
+    return HintJob.redis_job_namespace_prefix.encode() + raw_id
 
 
 def _is_payload_size(size: object) -> bool:
@@ -343,11 +355,31 @@ def quarantine(connection: Redis, queue_name: str, raw_id: bytes, reason: str) -
     shown_id = ascii(raw_id[:100])
     entry = json.dumps({"id": shown_id, "queue": queue_name, "reason": reason, "at": now().isoformat()})
     with connection.pipeline() as pipeline:
-        pipeline.unlink(b"rq:job:" + raw_id)
+        pipeline.unlink(_key_of(raw_id))
         pipeline.lpush(QUARANTINE_KEY, entry)
         pipeline.ltrim(QUARANTINE_KEY, 0, QUARANTINE_LENGTH - 1)
         pipeline.execute()
     logger.error("A bad hint was put aside: %s (id %s)", reason, shown_id, extra={"queue": queue_name})
+
+
+def set_aside_wrong_kinds(connection: Redis, queues: Iterable[HintQueue], error: ResponseError) -> bool:
+    """Whether what Redis refused lay at keys of these queues that hold another kind of thing; they are renamed now.
+
+    One such key would otherwise stop every worker that asks for its queue among others.
+    """
+    if "WRONGTYPE" not in str(error):
+        return False
+    kinds: dict[str, bytes] = {}
+    for queue in queues:
+        kinds |= {queue.key: b"list", queue.redis_queues_keys: b"set"}
+        kinds |= dict.fromkeys((queue.failed_job_registry.key, queue.finished_job_registry.key), b"zset")
+    wrong = [key for key, kind in kinds.items() if connection.type(key) not in (kind, b"none")]
+    for key in wrong:
+        with suppress(ResponseError):
+            # Unless somebody else was quicker.
+            connection.rename(key, f"{QUARANTINE_KEY}:{key}")
+        logger.error("A key of the wrong kind was put aside", extra={"queue": key})
+    return bool(wrong)
 
 
 def put(pipeline: Pipeline, queue: HintQueue, jobs: Sequence[Job]) -> None:
@@ -364,6 +396,7 @@ def put(pipeline: Pipeline, queue: HintQueue, jobs: Sequence[Job]) -> None:
     urgent = [hint.id for hint, job in zip(hints, jobs, strict=True) if job.priority > 0]
     others = [hint.id for hint, job in zip(hints, jobs, strict=True) if job.priority <= 0]
     if urgent:
-        pipeline.lpush(queue.key, *urgent)
+        # In front of what is there, the first of them foremost. Of several pushes the last one goes first.
+        pipeline.lpush(queue.key, *reversed(urgent))
     if others:
         pipeline.rpush(queue.key, *others)

@@ -15,6 +15,7 @@ from jobs.gate import UnderWay, starts_left
 from jobs.models import (
     ACTIVE_STATUSES,
     WAITING_STATUSES,
+    HoldReason,
     Job,
     JobDependency,
     JobStatus,
@@ -60,7 +61,7 @@ def _reasons(job: Job, policy: QueuePolicy) -> Iterator[WaitReason]:
             yield _blocked(job)
     if pause := pause_of(job):
         yield WaitReason("paused", _paused(pause.reason, pause.until), pause.until)
-    if job.status == JobStatus.HELD:
+    if job.status == JobStatus.HELD and job.hold_reason != HoldReason.PAUSED:
         yield WaitReason("redis", _("waits for Redis to come back"))
     if not _is_served(job.queue):
         yield WaitReason("no_worker", _("no worker serves its queue"))

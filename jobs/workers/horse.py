@@ -69,6 +69,8 @@ class Horse:
         self.began_at = time.monotonic()
         # When the job that is under way can have begun at the earliest.
         self.free_since = self.began_at
+        # Whether any job of it has ended.
+        self.has_reported = False
         # By their place: the jobs that are its own or on offer. The first is under way, or about to be.
         self._open = dict(enumerate(rows))
         self._offers = offers
@@ -84,7 +86,12 @@ class Horse:
         Raises: OSError when the system has none to give.
         """
         offers, offering = os.pipe()
-        reports, reporting = os.pipe()
+        try:
+            reports, reporting = os.pipe()
+        except OSError:
+            os.close(offers)
+            os.close(offering)
+            raise
         os.write(offering, bytes(range(len(rows))))
         # Nothing is offered later on: the end of what is there is the end of the work.
         os.close(offering)
@@ -144,6 +151,7 @@ class Horse:
     def _reported(self, line: bytes) -> tuple[Job, Report]:
         place, _space, report = line.partition(b" ")
         self.free_since = time.monotonic()
+        self.has_reported = True
         return self._open.pop(int(place)), Report.from_line(report)
 
     def withdraw(self) -> list[Job]:
@@ -163,8 +171,12 @@ class Horse:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
-    def bury(self) -> None:
-        """Close the pipes to a process that has ended."""
+    def put_down(self) -> None:
+        """End it, if it has not ended, and close the pipes."""
+        if self._ended is None:
+            self.kill()
+            with suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
         os.close(self._offers)
         os.close(self._reports)
 

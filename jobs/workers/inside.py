@@ -95,4 +95,5 @@ def _sessions_are_reset() -> bool:
 
 def _cancel(_signal: int, _frame: FrameType | None) -> None:
     if runner.is_performing():
+        runner.end_statement()
         raise CancelledError

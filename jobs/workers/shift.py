@@ -33,6 +33,8 @@ SETTLE_SECONDS = 0.1
 HOLD_UP_SECONDS = 2.0
 # A new lease is asked for so often in the time of one.
 RENEWALS_PER_LEASE = 4
+# After one that failed: a task's own transaction may have held the row, and what it commits holds an old lease.
+RENEW_AGAIN_SECONDS = 0.2
 # Between two requests to stop.
 STOP_REPEAT_SECONDS = 1.0
 # Between two tries when the system has no process to give.
@@ -88,7 +90,7 @@ class Shift:
         self._left = list(rows)
         self._reported: list[Reported] = []
         self._reported_at = 0.0
-        self._renewed_at = time.monotonic()
+        self._renew_at = time.monotonic() + _renewal_seconds()
         self._looked_at = 0.0
         self._asked_to_stop_at = 0.0
         self._nudged = False
@@ -106,6 +108,7 @@ class Shift:
             self._carry()
             if len(self._left) == waiting:
                 # No process could be had, or one that died before its first job.
+                logger.error("Worker %s: no work-horse began a job; they go back", self._keeper.name)
                 time.sleep(NO_PROCESS_PAUSE_SECONDS)
                 break
         self._give_back_left()
@@ -134,6 +137,15 @@ class Shift:
             return
         self._left = []
         self._end = self._cancellation = None
+        try:
+            self._attend(horse)
+        finally:
+            # No work-horse goes on without its parent, whatever error the parent met.
+            horse.put_down()
+            self.horse = None
+
+    def _attend(self, horse: Horse) -> None:
+        """Do what a parent has to do for a work-horse until it has ended and all that it ran is settled."""
         self._keeper.has_begun()
         while (ended := horse.wait(LOOK_SECONDS)) is None:
             self._hear(horse)
@@ -142,8 +154,6 @@ class Shift:
         self._left = [*horse.withdraw(), *self._left]
         self._settle()
         self._settle_lost(horse, *ended)
-        horse.bury()
-        self.horse = None
 
     def _hear(self, horse: Horse) -> None:
         if not (heard := horse.hear()):
@@ -168,14 +178,17 @@ class Shift:
             "Worker %s: work-horse %d ended early (%s)", self._keeper.name, horse.pid, record.error_class
         )
         reason = self._end.reason if self._end and self._end.row is row else ""
-        if not reason and self._memory_limit_bytes and usage.ru_maxrss * 1024 > self._memory_limit_bytes:
-            # The system was quicker than this parent.
+        if not reason and not horse.has_reported and self._took_too_much(usage):
+            # The system was quicker than this parent. Of a process that ran several jobs nobody knows which one it was.
             reason = "memory"
         began_after, ran = horse.free_since - self._claimed_at, time.monotonic() - horse.free_since
         record = replace(record, began_after_seconds=began_after, ran_seconds=ran)
         settling.settle_lost(row, record, reason)
         self.ended += 1
         self.any_failed = True
+
+    def _took_too_much(self, usage: struct_rusage) -> bool:
+        return bool(self._memory_limit_bytes and usage.ru_maxrss * 1024 > self._memory_limit_bytes)
 
     # --- While it lives ---------------------------------------------------------------------------------------
 
@@ -187,7 +200,7 @@ class Shift:
             self._settle()
         if self._keeper.is_stopping:
             self._ask_to_stop(horse, moment)
-        if self._nudged or moment - self._renewed_at > settings.JOBS_LEASE_SECONDS / RENEWALS_PER_LEASE:
+        if self._nudged or moment > self._renew_at:
             self._renew(horse, moment)
         if moment - self._looked_at > LOOK_SECONDS:
             self._looked_at = moment
@@ -229,12 +242,13 @@ class Shift:
     def _renew(self, horse: Horse, moment: float) -> None:
         """Give the jobs new leases, and learn which were cancelled or given away."""
         self._nudged = False
-        self._renewed_at = moment
+        self._renew_at = moment + _renewal_seconds()
         try:
             renewed, given_away = settling.renew([*horse.open, *self._left])
         except (DatabaseError, InterfaceError) as error:
             # A row may be locked by the work-horse's own long transaction: then nobody else can take it either.
             connection.close()
+            self._renew_at = time.monotonic() + RENEW_AGAIN_SECONDS
             logger.info("Worker %s: a lease was not renewed (%s)", self._keeper.name, type(error).__name__)
             return
         cancelled = {row for row in renewed if row.cancel_requested_at}
@@ -299,3 +313,8 @@ class Shift:
         if end.reason == "cancel":
             self._note(end.row, Cause.CANCEL_KILL)
         horse.kill()
+
+
+def _renewal_seconds() -> float:
+    """What lies between two renewals of a lease."""
+    return float(settings.JOBS_LEASE_SECONDS / RENEWALS_PER_LEASE)

@@ -8,7 +8,7 @@ from jobs.workers.horse import MOST_JOBS
 
 Q = TypeVar("Q")
 
-# Of as many takes, one looks from the least urgent queue up: no queue waits for ever behind a busy one.
+# Of as many takes, one begins with another queue each time: none waits for ever behind busy ones.
 TAKES_PER_TURN = 8
 # Jobs of the light lane that are claimed together at most.
 LARGEST_LOAD = 100
@@ -30,7 +30,11 @@ class Taking:
 
     def order(self, queues: Sequence[Q]) -> Sequence[Q]:
         """The queues, given from the most urgent down, in the order in which to look at them now."""
-        return queues[::-1] if self._takes % TAKES_PER_TURN == TAKES_PER_TURN - 1 else queues
+        turn, place = divmod(self._takes, TAKES_PER_TURN)
+        if place < TAKES_PER_TURN - 1:
+            return queues
+        first = turn % len(queues)
+        return [*queues[first:], *queues[:first]]
 
     def took(self) -> None:
         """Count a take that found something."""

@@ -7,8 +7,9 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, cast
 from uuid import UUID
@@ -23,6 +24,7 @@ from rq.command import parse_payload
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job as RQJob
 from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
 from rq.timeouts import BaseDeathPenalty
 from rq.utils import current_timestamp, now
 from rq.worker import DequeueStrategy, WorkerStatus
@@ -66,6 +68,14 @@ class NoDeathPenalty(BaseDeathPenalty):
         """Leave the runner's alarm alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Hints that were taken from a queue: how many, and what sees their jobs through."""
+
+    count: int
+    see_through: Callable[[], None]
+
+
 class Worker(RQWorker):
     """RQ's worker on rows: nothing that happens to it loses a job or shows one twice."""
 
@@ -84,10 +94,12 @@ class Worker(RQWorker):
         self._burst = False
         # Only while it waits for a hint may a signal break off what it does.
         self._is_waiting = False
+        self._is_suspended = False
         self._idle_since = time.monotonic()
         self._noticed_at = 0.0
         self._beaten_at = 0.0
-        self._dispatcher_pid = 0
+        # None where there is to be none, 0 while there should be one and is not.
+        self._dispatcher_pid: int | None = None
         self._burst_dispatcher: dispatcher.Dispatcher | None = None
         super().__init__(queues, name or _new_name(), **options)
         self._presence = Presence(self.name, self.queue_names())
@@ -166,7 +178,8 @@ class Worker(RQWorker):
         """Start the dispatcher and make the worker known, as soon as Redis is there."""
         logger.info("Worker %s: pid %d on %s", self.name, os.getpid(), ", ".join(self.queue_names()))
         if not self._burst:
-            self._start_dispatcher()
+            self._dispatcher_pid = 0
+            self._look_after_dispatcher()
         self._warm_up()
         self._presence.begin()
         while not self._stop_requested:
@@ -200,45 +213,61 @@ class Worker(RQWorker):
         """The number of hints taken; None when the loop is over."""
         try:
             self._notice()
-            if taken := self._take(most_jobs):
-                self._idle_since = time.monotonic()
-                return taken
-            if self._burst:
-                return 0 if self._burst_tick() else None
+            if self._is_suspended:
+                # It goes on to show that it lives; in a burst it ended just now.
+                time.sleep(NOTICE_SECONDS)
+                return 0
+            taken = self._take(most_jobs)
         except REDIS_ERRORS as error:
             if self._burst:
-                logger.error("Worker %s: Redis is away (%s)", self.name, type(error).__name__)  # noqa: TRY400
+                self._give_up(error)
                 return None
             self._wait_for_redis(error)
             return 0
+        if taken:
+            # No error of what follows is one of Redis: what a shift tells it, it says in passing.
+            taken.see_through()
+            self._idle_since = time.monotonic()
+            return taken.count
+        if self._burst:
+            return 0 if self._burst_tick() else None
         idle_seconds = time.monotonic() - self._idle_since
         return None if max_idle_seconds is not None and idle_seconds >= max_idle_seconds else 0
 
-    def _take(self, most_jobs: int | None) -> int:
-        """The number of hints that were taken from one queue and seen through; 0 if none came in time."""
+    def _give_up(self, error: Exception) -> None:
+        """End a burst without Redis."""
+        logger.error("Worker %s: Redis is away (%s)", self.name, type(error).__name__)
+
+    def _take(self, most_jobs: int | None) -> "_Taken | None":
+        """The hints that were taken from one queue; None if none came in time."""
         timeout = None if self._burst else self.dequeue_timeout
         self._is_waiting = True
         try:
             popped = HintQueue.pop(self._taking.order(self._hint_queues), timeout, self.connection)
         except DequeueTimeout:
-            return 0
+            return None
         finally:
             self._is_waiting = False
         if popped is None:
-            return 0
+            return None
         self._taking.took()
         queue, raw_id = popped
         if not policy_of(queue.name).is_light:
-            if hint := queue.opened(raw_id):
-                self._run_heavy(queue, hint)
-            return 1
+            return _Taken(1, self._heavy(queue, raw_id))
         load = self._taking.load_of(queue.name)
         if most_jobs is not None:
             load = min(load, most_jobs)
         raw_ids = [raw_id, *queue.pop_more(load - 1)]
-        if ids := queue.opened_ids(raw_ids):
-            self._run_light(queue, ids)
-        return len(raw_ids)
+        ids = queue.opened_ids(raw_ids)
+        return _Taken(len(raw_ids), lambda: self._run_light(queue, ids) if ids else None)
+
+    def _heavy(self, queue: HintQueue, raw_id: bytes) -> Callable[[], None]:
+        """What is to be done for a hint of the heavy lane, with all that Redis is asked for before the claim."""
+        hint = queue.opened(raw_id)
+        if hint is None:
+            return lambda: None
+        hint.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]  # RQ is typed in part
+        return lambda: self._run_heavy(queue, hint)
 
     def _notice(self) -> None:
         """Look around, unless that was a moment ago: at the dispatcher, at a suspension, at what is old in Redis."""
@@ -247,13 +276,24 @@ class Worker(RQWorker):
         self._noticed_at = time.monotonic()
         self._look_after_dispatcher()
         self._presence.show(is_stopping=False)
-        self.check_for_suspension(self._burst)
+        self._look_at_suspension()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()
         with self.connection.pipeline() as pipeline:
-            self.set_state(WorkerStatus.IDLE, pipeline=pipeline)
+            self.set_state(
+                WorkerStatus.SUSPENDED if self._is_suspended else WorkerStatus.IDLE, pipeline=pipeline
+            )
             self.heartbeat(pipeline=pipeline)
             pipeline.execute()
+
+    def _look_at_suspension(self) -> None:
+        """Learn whether RQ's `suspend` holds, which ends a burst."""
+        before, self._is_suspended = self._is_suspended, bool(is_suspended(self.connection, self))
+        if self._is_suspended and self._burst:
+            logger.info("Worker %s: suspended, so this burst ends", self.name)
+            raise StopRequested
+        if self._is_suspended != before:
+            logger.info("Worker %s: %s", self.name, "suspended" if self._is_suspended else "resumed")
 
     def _wait_for_redis(self, error: Exception) -> None:
         logger.warning("Worker %s: waiting for Redis (%s)", self.name, type(error).__name__)
@@ -266,6 +306,9 @@ class Worker(RQWorker):
             return self._burst_dispatcher.tick()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Worker %s: the database did not answer (%s)", self.name, type(error).__name__)
+            return 0
+        except REDIS_ERRORS as error:
+            self._give_up(error)
             return 0
         finally:
             connections.close_all()
@@ -300,7 +343,6 @@ class Worker(RQWorker):
             with suppress(*REDIS_ERRORS):
                 self.connection.expire(hint.key, FAILURE_TTL_SECONDS)
             return
-        hint.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]  # RQ is typed in part
         self._shown = Shown(self, hint)
         try:
             shift = self._work_shift(queue, rows, claimed_at)
@@ -376,6 +418,12 @@ class Worker(RQWorker):
             return
         super().handle_payload(message)  # type: ignore[no-untyped-call]  # RQ is typed in part
 
+    @property
+    def horse_pid(self) -> int:
+        """The work-horse's process, by which RQ's command to kill it knows that there is one; 0 if there is none."""
+        shift = self._shift
+        return shift.horse.pid if shift and shift.horse else 0
+
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Kill the work-horse; the job under way counts as lost, or as cancelled if it was RQ's order to stop it."""
         if shift := self._shift:
@@ -420,9 +468,19 @@ class Worker(RQWorker):
         self._dispatcher_pid = pid
 
     def _look_after_dispatcher(self) -> None:
-        if self._dispatcher_pid and not self._stop_requested and processes.has_ended(self._dispatcher_pid):
+        if self._dispatcher_pid is None or self._stop_requested:
+            return
+        if self._dispatcher_pid:
+            if not processes.has_ended(self._dispatcher_pid):
+                return
             logger.warning("Worker %s: the dispatcher ended and is started again", self.name)
+            # Its number may be another process's from here on.
+            self._dispatcher_pid = 0
+        try:
             self._start_dispatcher()
+        except OSError as error:
+            # The next look tries again; meanwhile the dispatchers of other workers lead.
+            logger.error("Worker %s: no dispatcher could be started (%s)", self.name, type(error).__name__)  # noqa: TRY400
 
 
 def _new_name() -> str:

@@ -36,3 +36,16 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         True,
         False,
     ]
+
+
+def test_a_server_that_vanishes_without_a_word_is_given_up_unless_the_address_says_otherwise() -> None:
+    show = (
+        "import json; from config import settings as s; print(json.dumps(s.DATABASES['default']['OPTIONS']))"
+    )
+    environment = os.environ | {"DATABASE_URL": "postgres://a@b.example/c?connect_timeout=9"}
+    shown = subprocess.run(
+        [sys.executable, "-c", show], env=environment, cwd=settings.BASE_DIR, capture_output=True, check=True
+    )
+    options = json.loads(shown.stdout)
+    assert (options["connect_timeout"], options["tcp_user_timeout"]) == (9, 15_000)
+    assert options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"] == 25

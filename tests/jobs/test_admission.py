@@ -115,7 +115,7 @@ def test_no_more_jobs_start_in_a_window_than_the_rate_says(seat: Seat) -> None:
 
 
 def test_a_start_is_spent_however_the_attempt_ends(seat: Seat) -> None:
-    RateSlot.objects.filter(queue="ai", number__gt=1).update(free_at=Now() + timedelta(hours=1))
+    RateSlot.objects.filter(queue="ai", number__gt=1).update(free_at=Now() + timedelta(seconds=50))
     running = claim(new_job("ai"), seat)
     assert running
     lifecycle.succeed(running, Record())
@@ -125,7 +125,7 @@ def test_a_start_is_spent_however_the_attempt_ends(seat: Seat) -> None:
 
 
 def test_a_lifted_rate_holds_nobody_back(seat: Seat) -> None:
-    RateSlot.objects.update(free_at=Now() + timedelta(hours=1))
+    RateSlot.objects.update(free_at=Now() + timedelta(seconds=50))
     job = new_job("emails")
     assert claim(job, seat) is None
     pauses.lift_rate(queue="emails", until=timezone.now() + timedelta(hours=1), reason="a hurry")
@@ -133,7 +133,7 @@ def test_a_lifted_rate_holds_nobody_back(seat: Seat) -> None:
 
 
 def test_a_lift_that_is_over_lifts_nothing(seat: Seat) -> None:
-    RateSlot.objects.update(free_at=Now() + timedelta(hours=1))
+    RateSlot.objects.update(free_at=Now() + timedelta(seconds=50))
     pauses.lift_rate(queue="emails", until=timezone.now() - timedelta(seconds=1), reason="a hurry")
     assert claim(new_job("emails"), seat) is None
 

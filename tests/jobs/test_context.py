@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from jobs import lifecycle
 from jobs.admission import Seat
 from jobs.context import RunningJob, StopFlag
 from jobs.errors import CancelledError, FencedError, HandBackError, TimeLimitError
 from jobs.lifecycle import Record
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, JobStatus
 from jobs.runner import Report
 from tests.support.probe import tasks
 
@@ -126,3 +127,11 @@ def test_a_checkpoint_costs_no_query_when_the_last_was_a_moment_ago(
 @pytest.mark.parametrize("kind", [CancelledError, FencedError, HandBackError, TimeLimitError])
 def test_no_except_exception_of_a_task_catches_an_interruption(kind: type[BaseException]) -> None:
     assert not issubclass(kind, Exception)
+
+
+def test_a_job_does_not_settle_itself_in_a_transaction_that_may_still_be_undone(seat: Seat) -> None:
+    row = lifecycle.claim(tasks.empty.enqueue().pk, seat)
+    assert row
+    with transaction.atomic(), pytest.raises(RuntimeError), RunningJob(row, StopFlag()).completing():
+        pass
+    assert Job.objects.get(pk=row.pk).status == JobStatus.RUNNING

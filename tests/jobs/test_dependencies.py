@@ -284,3 +284,31 @@ def test_what_a_crash_left_behind_is_found_again(seat: Seat, monkeypatch: pytest
     assert dependencies.reconcile() == 1
     assert status_of(child) == S.QUEUED
     assert dependencies.reconcile() == 0
+
+
+@committed
+def test_the_end_of_a_job_with_very_many_dependents_leaves_most_of_them_to_the_leader(
+    no_redis: None, seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(dependencies, "BATCH_SIZE", 2)
+    parent = tasks.empty.enqueue()
+    enqueue_many(tasks.empty.using(after=[parent]).plan() for _number in range(10))
+    Job.objects.filter(pk=parent.pk).update(status=S.QUEUED)
+    end(parent, seat)
+    assert Job.objects.filter(status=S.BLOCKED).count() == 7
+    assert followups.reconcile() == 7
+
+
+@committed
+def test_a_long_chain_of_cancelled_dependents_is_left_to_the_leader_too(
+    no_redis: None, seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "MOST_AT_ONCE", 3)
+    jobs = chain(*(tasks.empty.plan() for _number in range(10)))
+    Job.objects.filter(pk=jobs[0].pk).update(status=S.QUEUED)
+    end(jobs[0], seat, well=False)
+    assert Job.objects.filter(status=S.BLOCKED).count() == 6
+    while followups.reconcile():
+        pass
+    assert not Job.objects.filter(status=S.BLOCKED).exists()

@@ -1,6 +1,8 @@
 """What a dispatcher does: send, release, rescue."""
 
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,16 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.db.models.functions import Now
 from rq.utils import as_text
 
-from jobs import dispatch, holding, lifecycle, rescue, runner
+from jobs import dispatch, holding, lifecycle, rescue, runner, sending
 from jobs.admission import Seat
-from jobs.dispatcher import TICKS_BETWEEN_CHECKS, Chore, Dispatcher, check_interval, chores
+from jobs.dispatcher import (
+    MOST_POSTPONEMENTS,
+    TICKS_BETWEEN_CHECKS,
+    Chore,
+    Dispatcher,
+    check_interval,
+    chores,
+)
 from jobs.errors import FencedError
 from jobs.lifecycle import Cause, Record
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
@@ -67,6 +76,50 @@ def test_after_an_absence_of_the_database_workers_may_first_renew_their_leases(
     dispatcher._safely(fail)
     dispatcher.tick()
     assert status_of(job) == after
+
+
+@pytest.mark.parametrize("after", [S.RUNNING, S.RETRYING])
+def test_x08_who_was_blind_for_long_lets_workers_renew_their_leases_before_it_takes_their_jobs(
+    after: JobStatus, own_redis: RedisServer, seat: Seat, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    Job.objects.update(attempt=2)
+    dispatcher = Dispatcher(own_chores=[])
+    clock = time.clock_gettime(time.CLOCK_MONOTONIC) + 1000
+    monkeypatch.setattr(time, "clock_gettime", lambda _clock: clock)
+    dispatcher._watch(1000 if after == S.RETRYING else 0)
+    dispatcher.tick()
+    assert status_of(job) == after
+
+
+def test_x17_a_clock_of_the_database_that_is_put_forward_takes_no_job_from_a_worker(
+    own_redis: RedisServer, seat: Seat
+) -> None:
+    dispatcher = Dispatcher(own_chores=[])
+    dispatcher.tick()
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    assert dispatcher._clock_ahead is not None
+    # As if it had been an hour behind at the last look.
+    dispatcher._clock_ahead -= 3600
+    dispatcher.tick()
+    assert status_of(job) == S.RUNNING
+
+
+def test_a_leader_that_is_always_slow_rescues_all_the_same(
+    own_redis: RedisServer, seat: Seat, settings: Any
+) -> None:
+    job = running(seat, tasks.empty.enqueue())
+    let_the_lease_run_out(job)
+    Job.objects.update(attempt=2)
+    settings.JOBS_LEASE_SECONDS = 0
+    leader = Dispatcher(own_chores=[])
+    for _number in range(2 * MOST_POSTPONEMENTS):
+        leader._watch(-10)
+    assert leader._postponed == MOST_POSTPONEMENTS
+    leader.tick()
+    assert (status_of(job), leader._rescues_from < time.monotonic()) == (S.RETRYING, True)
 
 
 def test_x08_a_dispatcher_waits_whichever_error_says_that_the_database_is_away() -> None:
@@ -322,3 +375,34 @@ def test_an_error_in_one_step_stops_no_other_one(
         monkeypatch.setattr(holding, name, fail)
     assert Dispatcher(own_chores=()).tick() == 1
     assert hints(own_redis) == [str(job.pk)]
+
+
+def test_without_redis_a_dispatcher_runs_one_job_a_tick_that_needs_none(
+    no_redis: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "runs_at_once", False)
+    out = tmp_path / "out"
+    out.touch()
+    for _number in range(2):
+        tasks.run_anyway.enqueue(path=str(out))
+    tasks.empty.enqueue()
+    dispatcher = Dispatcher(own_chores=[])
+    lines = []
+    for _number in range(3):
+        lines.append(len(out.read_text().splitlines()))
+        dispatcher.tick()
+    assert lines == [0, 1, 2]
+    assert len(out.read_text().splitlines()) == 2
+
+
+def test_x11_a_queue_that_redis_refuses_stops_no_other_one(own_redis: RedisServer) -> None:
+    dispatcher = Dispatcher(own_chores=[])
+    dispatcher.tick()
+    refused, other = tasks.empty.enqueue(), tasks.on("integrations", tasks.empty).enqueue()
+    own_redis.client.delete("rq:queue:critical", "rq:queue:integrations")
+    Job.objects.update(sent_at=None)
+    # What cannot be overwritten as a hash: the push of this job alone fails.
+    own_redis.client.set(f"rq:job:{refused.pk}", "x")
+    dispatcher.tick()
+    assert [status_of(refused), own_redis.client.llen("rq:queue:integrations")] == [S.HELD, 1]
+    assert Job.objects.get(pk=other.pk).sent_at

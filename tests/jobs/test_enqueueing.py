@@ -1,5 +1,6 @@
 """Plans that become rows: many at once, keys, cached results, and the way to Redis."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,18 @@ def test_the_active_job_of_a_key_is_found_by_the_index_over_active_jobs() -> Non
         # With so few rows the planner would rather read them all.
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
     assert enqueueing.KEY_TAKEN in rows.explain()
+
+
+def test_a_job_of_a_task_s_former_name_holds_the_key_too() -> None:
+    declaration = replace(tasks.empty.declaration, aliases=("probe.of_old",))
+    renamed = replace(tasks.empty, declaration=declaration)
+    old = renamed.using(idempotency_key="k").enqueue()
+    Job.objects.filter(pk=old.pk).update(task="probe.of_old")
+    assert renamed.using(idempotency_key="k").enqueue() == old
+
+
+def test_arguments_that_python_calls_equal_are_stored_as_each_is() -> None:
+    values = [True, 1, 1.0]
+    jobs = enqueue_many(tasks.note.plan(path="x", text=value) for value in values)
+    stored = [Job.objects.get(pk=job.pk).arguments["text"] for job in jobs]
+    assert [type(value) for value in stored] == [bool, int, float]

@@ -1,20 +1,23 @@
 """How many jobs of a gated queue go to Redis, and whose."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from rq.utils import as_text
 
-from jobs import dispatch, gate, lifecycle, waking
+from jobs import dispatch, dispatcher, gate, holding, lifecycle, waking
 from jobs.admission import Seat
 from jobs.gate import UnderWay, room_of
 from jobs.lifecycle import Record
 from jobs.models import Job, JobStatus, RateLift, RateSlot
 from jobs.pauses import Pauses
 from jobs.queues import QueuePolicy, policy_of
+from tests.support.platform import locked_elsewhere
 from tests.support.probe import tasks
 from tests.support.processes import RedisServer
 
@@ -176,3 +179,84 @@ def test_x09_lost_hints_of_a_gated_queue_are_found(own_redis: RedisServer, polic
     send()
     own_redis.client.delete(f"rq:queue:{QUEUE}")
     assert dispatch.missing([Job.objects.get(pk=job.pk)]) == [job]
+
+
+def test_x17_starts_are_free_again_when_the_database_s_clock_was_put_back(
+    own_redis: RedisServer, policy: Any, seat: Seat
+) -> None:
+    policy(concurrency=None, rate="2/minute")
+    jobs = [enqueue() for _ in range(3)]
+    for number in (1, 2):
+        RateSlot.objects.create(queue=QUEUE, number=number, free_at=Now() + timedelta(hours=1))
+    assert send() == 2
+    assert [bool(lifecycle.claim(job.pk, seat)) for job in jobs] == [True, True, False]
+
+
+# --- Rows that somebody else holds -------------------------------------------------------------------------
+
+row_locks = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single rows")
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A connection as a dispatcher has it."""
+    dispatcher.wait_briefly_for_locks(connection)
+    yield
+    connection.close()
+
+
+@row_locks
+def test_a_row_that_somebody_holds_is_not_waited_for_by_whoever_sends(
+    own_redis: RedisServer, policy: Any, impatient: None
+) -> None:
+    policy(concurrency=None, fair=True)
+    held, free = enqueue(), enqueue()
+    with locked_elsewhere(held):
+        assert (send(), send()) == (1, 0)
+    assert hints(own_redis) == [str(free.pk)]
+    assert send() == 1
+
+
+@row_locks
+def test_a_row_that_somebody_holds_is_not_waited_for_by_whoever_releases_or_unsends(
+    no_redis: None, impatient: None
+) -> None:
+    held, free = (tasks.empty.enqueue() for _ in range(2))
+    rows = Job.objects.filter(pk__in=[held.pk, free.pk])
+    assert set(rows.values_list("status", flat=True)) == {JobStatus.HELD}
+    with locked_elsewhere(held):
+        assert holding.release_held(Pauses.now()) == 1
+        rows.filter(pk=free.pk).update(sent_at=Now())
+        assert lifecycle.unsend(rows.filter(pk=free.pk)) == 1
+    assert holding.release_held(Pauses.now()) == 1
+    with locked_elsewhere(held):
+        assert lifecycle.unsend(rows) == 1
+
+
+@row_locks
+def test_a_lock_that_is_waited_for_in_vain_ends_one_step_and_no_tick(
+    seat: Seat, no_redis: None, impatient: None
+) -> None:
+    held = enqueue()
+    leader = dispatcher.Dispatcher(own_chores=[])
+    with locked_elsewhere(held):
+        with pytest.raises(OperationalError):
+            Job.objects.filter(pk=held.pk).update(priority=1)
+        step = Job.objects.filter(pk=held.pk).update
+        assert leader._safely(lambda: dispatcher._apart(lambda: step(priority=1))) is None
+    assert leader._rescues_from == float("-inf")
+
+
+def test_x08_a_claim_stands_though_the_jobs_that_may_not_start_could_not_be_kept_back(
+    own_redis: RedisServer, policy: Any, seat: Seat
+) -> None:
+    policy(concurrency=1)
+    first, second = enqueue(), enqueue()
+
+    def refuse(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith('SELECT "jobs_job"."id", "jobs_job"."queue" FROM'):
+            raise OperationalError("database is locked")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(refuse):
+        assert lifecycle.claim_many([first.pk, second.pk], seat, QUEUE) == [first]

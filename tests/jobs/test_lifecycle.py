@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import DataError, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from jobs import lifecycle
 from jobs.admission import Seat
@@ -42,6 +43,14 @@ def running_job(seat: Seat) -> Job:
 
 def timeline(job: Job) -> list[tuple[str, str, str]]:
     return list(JobEvent.objects.filter(job=job).values_list("from_status", "to_status", "cause"))
+
+
+def test_a_report_of_progress_is_a_sign_of_life(seat: Seat) -> None:
+    row = lifecycle.claim(tasks.empty.enqueue().pk, seat)
+    assert row
+    Job.objects.update(lease_until=Now() - timedelta(seconds=1))
+    lifecycle.report_progress(row.pk, row.fence, {"progress_done": 1})
+    assert not Job.objects.stalled().exists()
 
 
 def test_a_new_job_is_queued_and_its_timeline_begins() -> None:

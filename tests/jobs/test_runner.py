@@ -1,19 +1,21 @@
 """One attempt, from the claim to the settled row."""
 
 import logging
+import signal
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection, transaction
 
-from jobs import lifecycle, runner
+from jobs import holding, lifecycle, runner
 from jobs.admission import Seat
 from jobs.context import RunningJob
 from jobs.declarations import TASKS
 from jobs.errors import ArgumentsError, JobError, PermanentError, TimeLimitError
+from jobs.lifecycle import Cause
 from jobs.models import Attempt, AttemptOutcome, Job, JobEvent, JobStatus
 from jobs.runner import Report
 from jobs.tasks import Task, task
@@ -265,10 +267,30 @@ def test_x22_a_job_of_a_task_that_is_not_known_yet_waits() -> None:
 
 def test_a_job_of_a_task_that_nobody_knows_fails_after_a_day() -> None:
     job = tasks.empty.enqueue()
-    Job.objects.filter(pk=job.pk).update(task="gone.task", created_at=job.created_at - timedelta(days=2))
+    Job.objects.filter(pk=job.pk).update(task="gone.task")
+    runner.run(job.pk)
+    Attempt.objects.update(started_at=job.created_at - timedelta(days=2))
+    holding.release_due()
+    Job.objects.update(status=S.QUEUED)
     outcome = runner.run(job.pk)
     assert outcome
     assert outcome.job.error_code == "unknown-task"
+
+
+def test_x22_the_patience_with_an_unknown_task_begins_when_the_job_was_due_and_anew_after_a_retry() -> None:
+    job = tasks.empty.enqueue()
+    Job.objects.filter(pk=job.pk).update(task="later.task", created_at=job.created_at - timedelta(days=2))
+    Attempt.objects.create(
+        job=job,
+        number=1,
+        fence=1,
+        outcome=AttemptOutcome.FAILED,
+        started_at=job.created_at - timedelta(days=2),
+    )
+    Job.objects.update(fence=1)
+    outcome = runner.run(job.pk)
+    assert outcome
+    assert outcome.job.status == S.SCHEDULED
 
 
 def test_a_job_that_is_not_there_is_no_error() -> None:
@@ -378,3 +400,62 @@ def test_drain_raises_what_a_task_raised_when_its_job_is_settled(tmp_path: Path)
     with pytest.raises(ValueError, match="TREMBLAY"):
         drain()
     assert Job.objects.get().status == S.RETRYING
+
+
+# --- Where no parent is ------------------------------------------------------------------------------------
+
+
+def test_a_job_that_runs_without_a_parent_has_a_lease_for_all_of_its_time(declare: Any) -> None:
+    leases: list[timedelta] = []
+
+    def take_long(job: RunningJob) -> None:
+        """Report, and look how long nobody takes the job away."""
+        job.progress(1, 2)
+        row = Job.objects.get(pk=job.id)
+        assert row.lease_until
+        assert row.started_at
+        leases.append(row.lease_until - row.started_at)
+
+    assert once(declare(take_long, timeout_seconds=60)).status == S.SUCCEEDED
+    assert leases[0] >= timedelta(seconds=75)
+
+
+def test_x19_a_job_that_runs_within_another_leaves_that_one_its_time_limit() -> None:
+    with runner.time_limit(100), runner._performing():
+        with runner.time_limit(5), runner._performing():
+            pass
+        assert runner.is_performing()
+        assert 90 < signal.getitimer(signal.ITIMER_REAL)[0] <= 100
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_x19_the_time_of_the_outer_job_goes_on_within_the_inner_one() -> None:
+    @runner.time_limit(1)
+    def outer() -> None:
+        with runner.time_limit(60):
+            time.sleep(1.1)
+        time.sleep(10)
+
+    with pytest.raises(TimeLimitError):
+        outer()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite works in this process")
+def test_x19_a_statement_ends_with_the_time_of_its_task(declare: Any, no_redis: None) -> None:
+    def ask_for_long(job: RunningJob) -> None:
+        """Have the server sleep."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+
+    job = declare(ask_for_long, timeout_seconds=1).enqueue()
+    lifecycle.release(Job.objects.filter(pk=job.pk), S.HELD, Cause.REDIS_BACK)
+    outcome = runner.run(job.pk)
+    assert outcome
+    assert outcome.job.error_code == "too_long"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state = 'active' AND query LIKE 'SELECT pg_sleep%%'"
+        )
+        assert cursor.fetchone()[0] == 0

@@ -264,3 +264,39 @@ def test_a_load_is_popped_up_to_its_size(redis: Redis, queue: HintQueue) -> None
         [b"c", b"d", b"e"],
         [],
     )
+
+
+def test_urgent_jobs_that_are_sent_together_are_taken_in_their_order(redis: Redis, queue: HintQueue) -> None:
+    usual = tasks.empty.enqueue()
+    urgent = [tasks.empty.using(priority=5).enqueue() for _number in range(3)]
+    dispatch.push([usual])
+    dispatch.push(urgent)
+    assert [take(queue, redis) for _number in range(4)] == [str(job.pk) for job in (*urgent, usual)]
+
+
+def test_f03_a_queue_of_the_wrong_kind_is_put_aside_and_stops_no_other(
+    job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    redis.set("rq:queue:emails", "x")
+    emails = HintQueue("emails", connection=redis)
+    for timeout in (None, 1):
+        redis.set("rq:queue:emails", "x")
+        dispatch.push([job])
+        redis.lrem("rq:queue:critical", 1, str(job.pk))
+        taken = HintQueue.pop([emails, queue], timeout, connection=redis)
+        assert (taken and taken[1], redis.exists("rq:queue:emails")) == (str(job.pk).encode(), 0)
+        dispatch.push([job])
+    assert redis.get("jobs:quarantine:rq:queue:emails") == b"x"
+
+
+@pytest.mark.parametrize("key", ["rq:queue:critical", "rq:failed:critical", "rq:queues"])
+def test_f03_a_key_of_the_wrong_kind_does_not_keep_jobs_from_being_sent(
+    key: str, job: Job, redis: Redis, queue: HintQueue
+) -> None:
+    redis.delete(key)
+    redis.hset(key, "a", "b")
+    assert dispatch.push([job])
+    assert dispatch.missing([job]) == []
+    redis.delete(key)
+    redis.hset(key, "a", "b")
+    assert dispatch.missing([job]) == ([job] if key == "rq:queue:critical" else [])

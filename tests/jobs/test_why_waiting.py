@@ -72,6 +72,11 @@ def test_a_paused_job_says_why_and_until_when(worker: WorkerProcess) -> None:
     assert why(job(status=S.HELD, hold_reason=HoldReason.PAUSED)).code == "paused"
 
 
+def test_a_job_whose_pause_has_just_ended_does_not_wait_for_redis(worker: WorkerProcess) -> None:
+    assert why(job(status=S.HELD, hold_reason=HoldReason.PAUSED)).code == "worker"
+    assert why(job(status=S.HELD, hold_reason=HoldReason.REDIS_AWAY)).code == "redis"
+
+
 def test_a_job_held_without_redis_says_so(worker: WorkerProcess) -> None:
     assert why(job(status=S.HELD, hold_reason=HoldReason.REDIS_AWAY)).code == "redis"
 

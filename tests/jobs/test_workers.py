@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,23 +15,31 @@ from typing import Any
 import psutil
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models.functions import Now
 from django_rq.workers import get_worker
 from redis import Redis
 from rq.serializers import JSONSerializer
+from rq.suspension import suspend
 
 from config.queues import QUEUES, WORKER_ROLES
+from jobs import dispatch, lifecycle
+from jobs.admission import Seat
 from jobs.management.commands.rqworker import queues_of
-from jobs.models import Job, WorkerProcess
+from jobs.models import Job, JobStatus, WorkerProcess
 from jobs.processes import memory_of_tree
 from jobs.runner import Report
 from jobs.workers import Worker
+from jobs.workers.database import in_database
 from jobs.workers.horse import Harness, Horse
 from jobs.workers.presence import Presence
 from jobs.workers.shift import Shift
 from jobs.workers.taking import Taking
 from jobs.workers.traces import Traces
 from jobs.workers.worker import MOST_CONNECTIONS
+from tests.support.platform import locked_elsewhere
+from tests.support.probe import tasks
+from tests.support.probe.tasks import on
 from tests.support.processes import RedisServer, free_port, wait_until
 
 
@@ -106,6 +115,38 @@ def test_rq_s_orders_to_kill_and_to_stop_end_the_job_under_way(
         assert (shift._end.row, shift._end.reason) == (horse.current, reason)
 
 
+def no_process() -> int:
+    raise BlockingIOError("no process to give")
+
+
+def test_a_worker_that_gets_no_process_for_its_dispatcher_goes_on_and_tries_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fork", no_process)
+    # No child of this process.
+    worker._dispatcher_pid = os.getpid()
+    for _try in range(2):
+        worker._look_after_dispatcher()
+        assert worker._dispatcher_pid == 0
+
+
+@pytest.mark.django_db
+def test_x01_an_error_of_the_parent_in_a_shift_is_none_of_redis_and_leaves_no_work_horse_behind(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = on("critical", tasks.be_deaf).enqueue(path=str(tmp_path / "out"), seconds=60)
+    dispatch.push([job])
+
+    def fail(*_: int) -> None:
+        raise ChildProcessError
+
+    monkeypatch.setattr(os, "wait4", fail)
+    before = psutil.Process().children()
+    with pytest.raises(ChildProcessError):
+        worker._step(None, None)
+    assert psutil.Process().children() == before
+
+
 # --- A work-horse and its pipes ---------------------------------------------------------------------------
 
 
@@ -119,9 +160,7 @@ def horse_of(offered: list[Job], live: Callable[[Harness], None]) -> Iterator[Ho
     try:
         yield horse
     finally:
-        horse.kill()
-        wait_until(lambda: horse.wait(0.01), what="the process to end")
-        horse.bury()
+        horse.put_down()
 
 
 def heard_from(horse: Horse, count: int) -> list[tuple[Job, Report]]:
@@ -195,16 +234,43 @@ def test_a_report_that_breaks_off_counts_as_none() -> None:
         assert (horse.hear(), horse.current) == ([], offered[0])
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single rows")
+def test_a_lease_that_could_not_be_renewed_is_asked_for_again_at_once(worker: Worker, seat: Seat) -> None:
+    connection.close()
+    row = in_database(lambda: lifecycle.claim(tasks.empty.enqueue().pk, seat))
+    assert row
+    shift = Shift(worker, [], 0.0)
+    with horse_of([row], lambda _harness: time.sleep(60)) as horse:
+        with locked_elsewhere(row):
+            shift._renew(horse, time.monotonic())
+        Job.objects.update(lease_until=Now())
+        wait_until(lambda: time.monotonic() > shift._renew_at, seconds=1)
+        shift._tend(horse)
+    assert not Job.objects.stalled().exists()
+    connection.close()
+
+
 # --- What is taken next ----------------------------------------------------------------------------------
 
 
-def test_each_eighth_take_looks_from_the_least_urgent_queue_up() -> None:
+def test_each_eighth_take_begins_with_another_queue() -> None:
     taking = Taking()
     firsts = []
-    for _number in range(16):
+    for _number in range(24):
         firsts.append(taking.order(["urgent", "usual", "idle"])[0])
         taking.took()
-    assert firsts == (["urgent"] * 7 + ["idle"]) * 2
+    assert firsts == ["urgent"] * 15 + ["usual"] + ["urgent"] * 7 + ["idle"]
+
+
+def test_no_queue_waits_for_ever_however_many_others_are_always_full() -> None:
+    taking, taken = Taking(), Counter[str]()
+    for _number in range(800):
+        order = taking.order(["a", "b", "c", "d", "e"])
+        taken[next(name for name in order if name in "ace")] += 1
+        taking.took()
+    # B and D are empty: their turns fall to the next one.
+    assert taken == {"a": 720, "c": 40, "e": 40}
 
 
 def test_waiting_in_vain_does_not_count_as_a_take() -> None:
@@ -317,3 +383,72 @@ def test_the_memory_of_a_process_counts_its_children_and_not_what_it_shares() ->
             child.kill()
         process.kill()
         process.wait()
+
+
+def test_pages_that_a_process_has_in_common_with_the_one_it_was_forked_from_are_not_its_own() -> None:
+    eaten = bytearray(b"x") * (60 << 20)
+    with horse_of(rows(1), lambda _harness: time.sleep(60)) as horse:
+        assert memory_of_tree(horse.pid) < 40 << 20
+    assert eaten
+
+
+def test_no_pipe_is_left_open_when_the_second_one_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipes: list[tuple[int, int]] = []
+    make = os.pipe
+
+    def second_fails() -> tuple[int, int]:
+        if pipes:
+            raise OSError("too many open files")
+        pipes.append(make())
+        return pipes[0]
+
+    monkeypatch.setattr(os, "pipe", second_fails)
+    with pytest.raises(OSError, match="too many"):
+        Horse.start(rows(1), lambda _harness: None)
+    for descriptor in pipes[0]:
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(descriptor)
+
+
+@pytest.mark.django_db
+def test_a_suspended_worker_goes_on_to_show_that_it_lives(worker: Worker, redis: Redis) -> None:
+    job = tasks.empty.enqueue()
+    dispatch.push([job])
+    suspend(redis)
+    for _step in range(2):
+        assert worker._step(None, None) == 0
+    assert WorkerProcess.objects.filter(name=worker.name).exists()
+    assert worker.get_state() == "suspended"
+    assert redis.llen("rq:queue:critical") == 1
+
+
+def test_rq_s_command_to_kill_the_work_horse_finds_it(worker: Worker) -> None:
+    shift = worker._shift = Shift(worker, [], 0.0)
+    with horse_of(rows(1), lambda _harness: time.sleep(60)) as horse:
+        shift.horse = horse
+        worker.handle_payload({"data": b'{"command": "kill-horse"}'})
+        assert shift._end
+        assert shift._end.reason == "killed"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("count", "status"), [(1, JobStatus.FAILED), (2, JobStatus.RETRYING)])
+def test_a_small_job_after_a_large_one_is_not_said_to_have_taken_too_much(
+    count: int, status: JobStatus, worker: Worker, seat: Seat
+) -> None:
+    def live(harness: Harness) -> None:
+        for _job in range(count - 1):
+            harness.take()
+            harness.report(Report())
+        harness.take()
+        os._exit(1)
+
+    claimed = lifecycle.claim_many([tasks.empty.enqueue().pk for _job in range(count)], seat)
+    shift = Shift(worker, [], 0.0, memory_mib=1)
+    with horse_of(claimed, live) as horse:
+        ended = wait_until(lambda: horse.wait(0.01))
+        assert ended
+        horse.hear()
+        shift._settle_lost(horse, *ended)
+    lost = Job.objects.get(pk=claimed[-1].pk)
+    assert (lost.status, lost.error_code == "too_big") == (status, count == 1)

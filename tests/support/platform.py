@@ -1,8 +1,12 @@
 """Rows of the platform as they are while a site runs."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+
+from django.db import connection, transaction
 
 from jobs import leadership
 from jobs.models import Job, Leadership, WorkerProcess
@@ -37,3 +41,27 @@ def leading_dispatcher(holder: str = "here:1") -> Leadership:
         name=leadership.DISPATCHER,
         defaults={"holder": holder, "since": now, "until": now + timedelta(minutes=1)},
     )[0]
+
+
+@contextmanager
+def locked_elsewhere(job: Job) -> Iterator[None]:
+    """For the block, another connection holds the job's row in an open transaction."""
+    is_locked, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                Job.objects.select_for_update().get(pk=job.pk)
+                is_locked.set()
+                may_end.wait(30)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_locked.wait(30)
+        yield
+    finally:
+        may_end.set()
+        thread.join()
