@@ -41,6 +41,13 @@ def once(task_: Task, **arguments: Any) -> Job:
     return outcome.job
 
 
+def let_two_days_pass(job: Job) -> None:
+    """After a job was put off for the first time; it is due now."""
+    Attempt.objects.filter(job=job).update(started_at=job.created_at - timedelta(days=2))
+    Job.objects.filter(pk=job.pk).update(due_at=job.created_at)
+    holding.release_due()
+
+
 @pytest.fixture
 def declare() -> Any:
     """Declares a function as a task for one test."""
@@ -228,7 +235,9 @@ def test_an_error_after_completing_changes_nothing(declare: Any) -> None:
 
 def test_arguments_that_no_worker_takes_fail_the_job_after_a_day() -> None:
     job = tasks.empty.enqueue()
-    Job.objects.filter(pk=job.pk).update(arguments={"old": 1}, created_at=job.created_at - timedelta(days=2))
+    Job.objects.filter(pk=job.pk).update(arguments={"old": 1})
+    runner.run(job.pk)
+    let_two_days_pass(job)
     outcome = runner.run(job.pk)
     assert outcome
     assert (outcome.job.status, outcome.job.error_code) == (S.FAILED, "arguments")
@@ -269,9 +278,7 @@ def test_a_job_of_a_task_that_nobody_knows_fails_after_a_day() -> None:
     job = tasks.empty.enqueue()
     Job.objects.filter(pk=job.pk).update(task="gone.task")
     runner.run(job.pk)
-    Attempt.objects.update(started_at=job.created_at - timedelta(days=2))
-    holding.release_due()
-    Job.objects.update(status=S.QUEUED)
+    let_two_days_pass(job)
     outcome = runner.run(job.pk)
     assert outcome
     assert outcome.job.error_code == "unknown-task"
