@@ -13,6 +13,10 @@ from functools import lru_cache
 from validations.engine import cells as look
 
 CLEAR = 1.5  # how much better than padding at the end a reading must be
+SAVING = 0.5  # the same where what is left over at the end would be lost
+LOOSE_SPACE = (
+    0.5  # what a space at its beginning costs a cell in a column without such cells: text was cut there
+)
 BEST_MATCH = 1.5  # no cell fits its column better
 REMEMBERED_FORMS = 5_000  # forms of short rows whose places are kept: a file often breaks in one way
 ANCHOR = 0.5  # a match that says something
@@ -36,6 +40,9 @@ class Aligner:
     def __init__(self, rows: Sequence[Sequence[str]], width: int, delimiter: str) -> None:
         self.width, self.delimiter = width, delimiter
         self.columns = [self._profile([row[index] for row in rows[:LEARNED_ROWS]]) for index in range(width)]
+        self.spaced = [
+            any(row[index].startswith(" ") for row in rows[:LEARNED_ROWS]) for index in range(width)
+        ]
         self.useful = bool(rows) and 2 <= width <= ALIGNED_COLUMNS
         self._columns_by_form: dict[tuple[str, ...], list[int] | None] = {}
         self.match = lru_cache(maxsize=4096)(self._match)
@@ -60,7 +67,8 @@ class Aligner:
         if found in ("word", look.TEXT):
             share = max(share, 0.9 * (kinds.get("word", 0) + kinds.get(look.TEXT, 0)))
         shaped = shapes.get(shape(cell), 0.0)
-        return share + 0.5 * shaped if share or shaped else -1.0
+        loose = LOOSE_SPACE if cell.startswith(" ") and not self.spaced[column] else 0.0
+        return share + 0.5 * shaped - loose if share or shaped else -1.0
 
     def fits(self, cells: Sequence[str]) -> bool:
         """True when a row of the right width looks like the other rows, or nothing is known of them."""
@@ -134,10 +142,11 @@ class Aligner:
         if not self.useful or len(cells) > 3 * ALIGNED_COLUMNS:
             return Alignment(kept, extra, "end")
         at_end = sum(self.match(cell, index) for index, cell in enumerate(cells[: self.width]))
-        if any(cell.strip() for cell in extra):
+        is_loss = any(cell.strip() for cell in extra)
+        if is_loss:
             at_end -= 0.5 * surplus
         score, best, dropped = self._best_joins(cells)
-        if score > at_end + CLEAR and self._anchored(best):
+        if score > at_end + (SAVING if is_loss else CLEAR) and self._anchored(best):
             return Alignment([*best], dropped, "aligned" if dropped else "joined")
         return Alignment(kept, extra, "end")
 

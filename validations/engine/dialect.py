@@ -22,8 +22,10 @@ PRIOR = {";": 1.0, ",": 1.0, "\t": 1.05, "|": 1.0, "^": 0.8, "~": 0.8, ":": 0.35
 WEAK = {":": 0.6, " ": 0.75}
 MANY_CUTS = 5
 DOUBLE = ("||", "::", ";;", "~|~", "|~|", "@@", "##")
+UNUSED = (",", ";", "\t", "|")  # what a table of one column is said to be delimited by
 ONE_COLUMN = 0.3  # what a table of one column must be beaten by
 SURE = 0.55  # a score from here on is not doubted
+LOOSE_CLOSING = re.compile(r'" +(?=[;,\t|])')  # spaces between a closing mark and the delimiter
 SEP_LINE = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?[;,\t]*", re.IGNORECASE)
 
 
@@ -41,7 +43,7 @@ def detect(
     lines: Sequence[str], delimiter: str | None, quotechar: str | None, escapechar: str | None
 ) -> Guess:
     """The dialect that fits the sample lines best; what the caller has fixed is kept."""
-    sample = [line[:SCORED_CHARS] for line in lines if line.strip()]
+    sample = [LOOSE_CLOSING.sub('"', line[:SCORED_CHARS]) for line in lines if line.strip()]
     delimiters = [delimiter] if delimiter is not None else _delimiter_candidates(sample)
     sample = _spread(sample)
     quotes = [quotechar] if quotechar is not None else _quote_candidates(sample)
@@ -52,9 +54,12 @@ def detect(
         for spaced in _spacings(sample, mark, quote)
     ]
     best = max(guesses, key=lambda guess: guess.score, default=None)
-    if best is None or (delimiter is None and best.score < _one_column_score(sample)):
+    if best is None or (
+        delimiter is None and (best.score < _one_column_score(sample) or _are_amounts(sample, best))
+    ):
         quote = quotes[0]
-        return Guess(Dialect(",", quote, quote), _one_column_score(sample), 1, 1.0)
+        unused = next((mark for mark in UNUSED if not any(mark in line for line in sample)), ",")
+        return Guess(Dialect(unused, quote, quote), _one_column_score(sample), 1, 1.0)
     return _refine(best, lines, escapechar)
 
 
@@ -149,6 +154,16 @@ def _one_column_score(sample: list[str]) -> float:
     """How well the lines stand as cells of one column."""
     worths = [_worth(line, Dialect("\x1f", '"')) for line in sample]
     return ONE_COLUMN * sum(worths) / max(1, len(worths))
+
+
+AMOUNT = re.compile(r"-?\d{1,3}(?:[ \u00a0\u202f]?\d{3})*,\d\d")
+
+
+def _are_amounts(sample: list[str], guess: Guess) -> bool:
+    """True when the commas that seem to delimit are the decimal commas of one column of amounts under its name."""
+    if guess.dialect.delimiter != "," or guess.width != 2 or "," in sample[0]:
+        return False
+    return all(AMOUNT.fullmatch(line.strip()) for line in sample[1:])
 
 
 def _refine(best: Guess, lines: Sequence[str], escapechar: str | None) -> Guess:

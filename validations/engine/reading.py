@@ -108,10 +108,12 @@ def read(path: Path, options: Options, folder: Path, on_progress: Progress | Non
         reader = Pass(plan, out, spool, Ticker(on_progress, found.lines))
         _file_findings(found, plan, spool)
         reader.run(found.transcoder(path, _bad_byte_sink(found, spool)))
+    ends = _line_ends(found, reader)
+    _late_findings(reader, ends, spool)
     if on_progress is not None:
         on_progress(reader.rows, reader.rows)
     return Parsed(
-        reading=_reading(found, plan, reader.rows),
+        reading=_reading(found, plan, reader.rows, ends),
         table_path=table_path,
         table_dialect=reader.written,
         null=reader.null,
@@ -144,10 +146,11 @@ def _plan(found: Detection, options: Options) -> Plan:
         total_lines=found.lines,
         header_labels=labels,
         samples=samples,
+        lines_are_quoted=found.lines_are_quoted,
     )
 
 
-def _reading(found: Detection, plan: Plan, rows: int) -> Reading:
+def _reading(found: Detection, plan: Plan, rows: int, ends: dict[str, int]) -> Reading:
     labels = plan.header_labels or ("",) * plan.width
     columns = tuple(Column(index, label, letter(index)) for index, label in enumerate(labels))
     return Reading(
@@ -158,13 +161,35 @@ def _reading(found: Detection, plan: Plan, rows: int) -> Reading:
         delimiter=_shown_delimiter(found.dialect),
         quotechar=found.dialect.quotechar,
         escapechar=found.dialect.escapechar,
-        line_ends=found.line_ends,
+        line_ends=_line_ends_name(ends),
         header_line=plan.header_line,
         skipped_lines=_skipped(found),
         columns=columns,
         rows=rows,
         size_bytes=found.scan.size_bytes + found.bom_bytes,
     )
+
+
+def _line_ends(found: Detection, reader: Pass) -> dict[str, int]:
+    """How many lines end in which way; line ends that are part of a cell end no line."""
+    scan, header = found.scan, found.header.cells
+    crlf = scan.crlf - reader.inner_crlf - sum(cell.count("\r\n") for cell in header)
+    inner_lf = reader.inner_lf + sum(cell.count("\n") - cell.count("\r\n") for cell in header)
+    return {"crlf": crlf, "lf": scan.lf - scan.crlf - inner_lf, "cr": scan.cr - scan.crlf}
+
+
+def _line_ends_name(ends: dict[str, int]) -> str:
+    """crlf, lf, cr, mixed or none."""
+    kinds = [name for name, count in ends.items() if count > 0]
+    return "mixed" if len(kinds) > 1 else kinds[0] if kinds else "none"
+
+
+def _late_findings(reader: Pass, ends: dict[str, int], spool: FindingSpool) -> None:
+    """Note what concerns the file as a whole and is known only behind its last row."""
+    if _line_ends_name(ends) == "mixed":
+        spool.add("mixed-line-ends", {name: max(0, count) for name, count in ends.items()})
+    if reader.text_formulas:
+        spool.add("text-formula", {"count": reader.text_formulas})
 
 
 def _shown_delimiter(dialect: Dialect) -> str:
@@ -202,9 +227,10 @@ def _file_findings(found: Detection, plan: Plan, spool: FindingSpool) -> None:
         spool.add("mojibake", {"count": found.scan.double_encoded})
     elif found.scan.double_encoded and found.encoding.name == "utf-8":
         spool.add("mojibake", {"count": found.scan.double_encoded, "case": "some"})
-    if found.line_ends == "mixed":
-        lone_lf, lone_cr = found.scan.lf - found.scan.crlf, found.scan.cr - found.scan.crlf
-        spool.add("mixed-line-ends", {"crlf": found.scan.crlf, "lf": lone_lf, "cr": lone_cr})
+    if found.sep_line:
+        spool.add("sep-line", line=1)
+    if found.lines_are_quoted:
+        spool.add("lines-quoted")
     if skipped := _skipped(found):
         spool.add("preamble-skipped", {"count": skipped}, line=1)
     if not plan.header_cells:

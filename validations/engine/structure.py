@@ -20,6 +20,7 @@ from validations.engine.options import Limits
 from validations.engine.patterns import Patterns
 from validations.engine.progress import Ticker
 from validations.engine.records import Dialect, parse, strict_cells
+from validations.engine.spreadsheets import FORMULA_MARKS, TEXT_CELL, formula_pattern, unquoted_lines
 
 BOM = b"\xef\xbb\xbf"
 FOOTER_LINES = 20  # rows with one cell after the table's last full row that can be its foot
@@ -41,6 +42,7 @@ class Plan:
     total_lines: int
     header_labels: tuple[str, ...] = ()
     samples: list[list[str]] = field(default_factory=list)  # rows as they should be, to learn columns from
+    lines_are_quoted: bool = False  # each line as a whole
 
 
 class Pass:
@@ -71,6 +73,8 @@ class Pass:
         self._after_blank = False
         self._labels = {label for label in plan.header_labels if label}
         self._whole: tuple[list[bytes], bytes] = ([], b"")
+        self.text_formulas = 0
+        self.inner_crlf = self.inner_lf = 0  # line ends that are part of a cell
 
     def _header_lines(self) -> list[bytes]:
         """The header row in each way in which it may be written again: bare, quoted where needed, quoted throughout."""
@@ -117,8 +121,8 @@ class Pass:
         if not data:
             return b""
         given = data
-        if self.escaped is not None:
-            data = self.escaped.sub(self._plain_escape, data)
+        data, formulas = self._plainly(data)
+        self.text_formulas += formulas
         if b"\r" in data and not self.plan.lone_cr and self.quote not in data:
             data = data.translate(None, b"\r")
         lines = data.split(b"\n")
@@ -136,12 +140,31 @@ class Pass:
             while position == suspect or (position < len(lines) and self._is_lonely(lines[position])):
                 after = self._one(lines, position, at_end=at_end)
                 if after is None:
-                    return b"\n".join(given.split(b"\n")[position:])
+                    return self._again(given, position)
                 if self.stopped:
                     return b""
                 position = after
         self._take(lines, position, len(lines))
         return b""
+
+    def _plainly(self, data: bytes) -> tuple[bytes, int]:
+        """Lines without what a program put around lines and cells, and how many cells were `="text"`."""
+        formulas = 0
+        if self.plan.lone_cr and b"\r\r\n" in data:
+            data = data.replace(b"\r\r\n", b"\r\n")
+        if self.plan.lines_are_quoted:
+            data = unquoted_lines(data)
+        if self.quoting and self.quote == b'"' and any(mark in data for mark in FORMULA_MARKS):
+            data, formulas = formula_pattern(self.delimiter).subn(TEXT_CELL, data)
+        if self.escaped is not None:
+            data = self.escaped.sub(self._plain_escape, data)
+        return data, formulas
+
+    def _again(self, given: bytes, position: int) -> bytes:
+        """The lines of a block from one on, as they were given: they come again, with more lines behind them."""
+        rest = b"\n".join(given.split(b"\n")[position:])
+        self.text_formulas -= self._plainly(rest)[1]
+        return rest
 
     def _plain_escape(self, match: re.Match[bytes]) -> bytes:
         """An escaped mark in the way of RFC 4180, any other escaped character bare."""
@@ -303,6 +326,8 @@ class Pass:
         text = _text(b"\n".join(lines[start : end + 1]))
         cells = strict_cells(text, self.plan.dialect) or [text]
         line = self.line
+        crlf = sum(1 for inner in lines[start:end] if inner.endswith(b"\r"))
+        self.inner_crlf, self.inner_lf = self.inner_crlf + crlf, self.inner_lf + end - start - crlf
         if len(cells) == self.plan.width:
             self._emit([*cells], line)
         else:
