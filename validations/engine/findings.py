@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from validations.engine.table_errors import severity
@@ -24,6 +24,8 @@ class FindingSpool:
         self.counts: Counter[str] = Counter()
         self._waiting: list[Found] = []
         self._flushed = False
+        # What the line of a finding is called where the file was made of a sheet, whose rows the reader counts.
+        self.line_of: Callable[[int], int] | None = None
 
     def add(
         self,
@@ -37,6 +39,8 @@ class FindingSpool:
         suggestion: str | None = None,
     ) -> None:
         """Note one finding."""
+        if line is not None and self.line_of is not None:
+            line = self.line_of(line)
         text = json.dumps(params or {}, ensure_ascii=False)
         self._waiting.append(
             (code, severity(code), row, line, column_index, value[:VALUE_CHARS], text, suggestion)

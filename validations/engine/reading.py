@@ -4,16 +4,20 @@ import csv
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from validations.engine import workbook
+from validations.engine.cells import letter
 from validations.engine.detect import Detection, detect
 from validations.engine.findings import FindingSpool, Found
 from validations.engine.options import Options
+from validations.engine.profile import Profile
 from validations.engine.progress import Progress, Ticker
 from validations.engine.records import Dialect
 from validations.engine.structure import Pass, Plan
 from validations.engine.transcode import BadByteSink
+from validations.engine.workbook import Sheet
 
 CSV_FIELD_CHARS = (
     2**31 - 1
@@ -49,6 +53,9 @@ class Reading:
     columns: tuple[Column, ...]
     rows: int
     size_bytes: int
+    kind: str = "text"  # text, xlsx, ods
+    sheet: str = ""
+    sheet_number: int = 0
 
 
 @dataclass(slots=True)
@@ -94,16 +101,40 @@ class Parsed:
                 writer.writerows(self.rows())
 
 
-def read(path: Path, options: Options, folder: Path, on_progress: Progress | None = None) -> Parsed:
-    """The file as a clean table in `folder`.
+def read(
+    path: Path,
+    options: Options,
+    folder: Path,
+    on_progress: Progress | None = None,
+    profile: Profile | None = None,
+) -> Parsed:
+    """The file as a clean table in `folder`; the typed cells of a workbook are written as the profile expects them.
 
     Raises: UnreadableFileError, permanent, when the file is no table or passes a limit; whatever `on_progress` raises.
     """
+    if not workbook.is_workbook(path):
+        return _read_text(path, options, folder, on_progress, None)
+    sheet = workbook.convert(path, options, profile, folder)
+    wanted = options.header_line
+    how = workbook.csv_options(options, sheet.rows.line_of(wanted) if wanted else wanted)
+    parsed = _read_text(sheet.path, how, folder, on_progress, sheet)
+    sheet.path.unlink()
+    parsed.breaks = tuple((row, sheet.rows.of_line(line)) for row, line in parsed.breaks)
+    parsed.reading = _of_sheet(parsed.reading, sheet, path.stat().st_size)
+    return parsed
+
+
+def _read_text(
+    path: Path, options: Options, folder: Path, on_progress: Progress | None, sheet: Sheet | None
+) -> Parsed:
     waiting = Ticker(on_progress, None)
     found = detect(path, options, lambda: waiting.tick(0))
     spool = FindingSpool(folder / "reading-findings.csv")
+    if sheet is not None:
+        spool.line_of = sheet.rows.of_line
+        _sheet_findings(sheet, spool)
     table_path = folder / "table.csv"
-    plan = _plan(found, options)
+    plan = _plan(found, options, sheet.empty_columns if sheet is not None else 0)
     with table_path.open("wb") as out:
         reader = Pass(plan, out, spool, Ticker(on_progress, found.lines))
         _file_findings(found, plan, spool)
@@ -125,7 +156,23 @@ def read(path: Path, options: Options, folder: Path, on_progress: Progress | Non
     )
 
 
-def _plan(found: Detection, options: Options) -> Plan:
+def _of_sheet(reading: Reading, sheet: Sheet, size_bytes: int) -> Reading:
+    """How a workbook was read: in the words of its sheet, not of the text that it became on the way."""
+    header = None if reading.header_line is None else sheet.rows.of_line(reading.header_line)
+    return replace(
+        reading, encoding_how="workbook", delimiter="", quotechar="", escapechar="", line_ends="none",
+        header_line=header, size_bytes=size_bytes, kind=sheet.kind, sheet=sheet.name, sheet_number=sheet.number,
+    )  # fmt: skip
+
+
+def _sheet_findings(sheet: Sheet, spool: FindingSpool) -> None:
+    if sheet.others:
+        spool.add("sheets-not-read", {"count": sheet.others, "sheet": sheet.name})
+    if sheet.filled_down:
+        spool.add("merged-cells", {"count": sheet.filled_down})
+
+
+def _plan(found: Detection, options: Options, empty_columns: int) -> Plan:
     pad = ("",) * max(0, found.width - len(found.header.cells))
     has_header = found.header.rows > 0
     cells = (*found.header.cells, *pad)[: found.width] if has_header else ()
@@ -147,6 +194,7 @@ def _plan(found: Detection, options: Options) -> Plan:
         header_labels=labels,
         samples=samples,
         lines_are_quoted=found.lines_are_quoted,
+        empty_columns=empty_columns,
     )
 
 
@@ -202,16 +250,6 @@ def _skipped(found: Detection) -> int:
     return max(0, first - 1 - found.sep_line)
 
 
-def letter(index: int) -> str:
-    """The letters of a column in a spreadsheet: A, B, ... Z, AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
-
-
 def _bad_byte_sink(found: Detection, spool: FindingSpool) -> BadByteSink:
     name = found.encoding.name.upper() if found.encoding.name.startswith("utf") else found.encoding.name
 
@@ -245,6 +283,8 @@ def _label_findings(plan: Plan, spool: FindingSpool) -> None:
     first: dict[str, int] = {}
     for index, label in enumerate(plan.header_labels):
         column = letter(index)
+        if index < plan.empty_columns:
+            continue
         if not label:
             spool.add("blank-header", {"column": column}, line=plan.header_line, column_index=index)
         elif label in first:

@@ -43,6 +43,7 @@ class Plan:
     header_labels: tuple[str, ...] = ()
     samples: list[list[str]] = field(default_factory=list)  # rows as they should be, to learn columns from
     lines_are_quoted: bool = False  # each line as a whole
+    empty_columns: int = 0  # to the left of a sheet's table
 
 
 class Pass:

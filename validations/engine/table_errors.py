@@ -173,6 +173,42 @@ _define(
     ),
 )
 _define(
+    "sheets-not-read",
+    WARNING,
+    Text("Sheets that were not read", "Feuilles non lues"),
+    Text(
+        "The sheet “{sheet:text}” was read; {count:number} other {count:plural|sheet|sheets} of the workbook "
+        "{count:plural|is|are} not empty and {count:plural|was|were} not.",
+        "La feuille « {sheet:text} » a été lue ; {count:number} {count:plural|autre feuille|autres feuilles} du "
+        "classeur {count:plural|n'est pas vide et n'a pas été lue|ne sont pas vides et n'ont pas été lues}.",
+    ),
+    Text(
+        "One table is read of each workbook: the largest one on a visible sheet.",
+        "Un seul tableau est lu par classeur : le plus grand d'une feuille visible.",
+    ),
+    Text(
+        "Nothing has to be done if the other sheets hold no bill. Otherwise send each as a file of its own.",
+        "Rien à faire si les autres feuilles ne contiennent pas de facturation. Sinon, envoyez chacune dans un "
+        "fichier à part.",
+    ),
+)
+_define(
+    "merged-cells",
+    INFO,
+    Text("Merged cells", "Cellules fusionnées"),
+    Text(
+        "{count:number} {count:plural|cell was|cells were} merged with the one above; "
+        "{count:plural|it was|they were} read with its value.",
+        "{count:number} {count:plural|cellule était fusionnée|cellules étaient fusionnées} avec celle du dessus ; "
+        "{count:plural|elle a été lue|elles ont été lues} avec sa valeur.",
+    ),
+    Text(
+        "A merged cell stands for each of the rows that it spans.",
+        "Une cellule fusionnée vaut pour chacune des lignes qu'elle couvre.",
+    ),
+    Text("Check these rows, or undo the merging.", "Vérifiez ces lignes, ou annulez la fusion."),
+)
+_define(
     "preamble-skipped",
     INFO,
     Text("Lines above the table", "Lignes au-dessus du tableau"),

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.reading import cells, cleaned, labels, parse
+from validations.engine.cells import letter
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
-from validations.engine.reading import Parsed, letter, read
+from validations.engine.reading import Parsed, read
 
 GOOD = "no;médecin;montant\r\n" + "".join(f"{n};Côté {n};{n},50\r\n" for n in range(1, 501))
 
