@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from jobs import alerts as alerting
-from jobs import audit, live, pauses
+from jobs import audit, census, live, pauses
 from jobs.admin import overview
 from jobs.admin.base import person
 from jobs.admin.pages import act, back, page, respond
@@ -28,6 +28,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         _("Alerts"),
         "operations_alerts",
         alerts=overview.open_alerts(),
+        is_watched=census.leader() is not None,
         past=[overview.alert_row(alert) for alert in past.select_related("acknowledged_by")[:PAST_SHOWN]],
     )
 

@@ -28,7 +28,10 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _queue_row(queue: hints.QueueView) -> dict[str, Any]:
-    cells = [(state, queue.counts[state], url(STATE_PAGES[state], queue.name)) for state in hints.STATES]
+    cells = [
+        (STATE_LABELS[state], queue.counts[state], url(STATE_PAGES[state], queue.name))
+        for state in hints.STATES
+    ]
     return {"queue": queue, "cells": cells, "url": url("queue_details", queue.name)}
 
 

@@ -361,6 +361,14 @@ def test_a_rate_limit_is_never_lifted_without_an_end_nor_where_there_is_none() -
     assert not RateLift.objects.exists()
 
 
+def test_no_alert_means_that_all_is_well_only_while_somebody_looks() -> None:
+    assert "nobody looks for alerts" in body(staff_client(SEE), "_alerts")
+    lead()
+    shown = body(staff_client(SEE), "_alerts")
+    assert "Nothing is wrong now." in shown
+    assert "nobody looks for alerts" not in shown
+
+
 def test_an_alert_is_taken_in_hand_once() -> None:
     now = timezone.now()
     alert = Alert.objects.create(kind="no_leader", pending_since=now, raised_at=now)
