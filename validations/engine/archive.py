@@ -11,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def _check_part(archive: zipfile.ZipFile, name: str, limits: Limits) -> None:
                 _check_area(area, pieces, limits)
 
 
-def _pieces(archive: zipfile.ZipFile, name: str, mark: bytes, limits: Limits) -> Iterator[list[bytes]]:
+def _pieces(archive: zipfile.ZipFile, name: str, mark: bytes, limits: Limits) -> Generator[list[bytes]]:
     """A part in pieces that begin with a mark, those of one block at a time; its bytes counted."""
     total, carry = 0, b""
     with archive.open(name) as part:

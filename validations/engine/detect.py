@@ -4,7 +4,7 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from validations.engine import dialect as dialects
@@ -42,7 +42,7 @@ class Detection:
     first_data_line: int
     sample_rows: tuple[SampleRow, ...]
     sep_line: bool
-    confidence: float
+    delimiter_confidence: float
     cr_only: bool
     lines_are_quoted: bool  # each line as a whole
 
@@ -183,11 +183,12 @@ def _table(
     # the split leaves an empty text behind the last line end: that line is the first one not looked at
     unseen = len(lines) if not lines[-1] else len(lines) + 1
     first_data_line = rows[behind].line if behind < len(rows) else unseen
-    certain = min(1.0, max(0.3, guess.score / dialects.SURE)) * encoding.confidence
+    is_told = delimiter is not None
+    certain = 1.0 if is_told else round(min(1.0, max(0.3, guess.score / dialects.SURE)), 3)
     cr_only = scan.cr - scan.crlf > scan.lf
     return Detection(
         encoding, scan, bom_bytes, guess.dialect, width, found, first_data_line,
-        tuple(rows[behind:]), bool(sep), round(certain, 3), cr_only, inner is not None,
+        tuple(rows[behind:]), bool(sep), certain, cr_only, inner is not None,
     )  # fmt: skip
 
 
@@ -301,6 +302,4 @@ def _without(found: Header, dropped: Sequence[int]) -> Header:
     """The header without names that are empty and that no column stands under."""
     kept = [index for index in range(len(found.labels)) if index not in set(dropped)]
     labels = tuple(found.labels[index] for index in kept)
-    return Header(
-        found.first, found.rows, labels, tuple(found.cells[index] for index in kept), found.line, found.lowest
-    )
+    return replace(found, labels=labels, cells=tuple(found.cells[index] for index in kept))

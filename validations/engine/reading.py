@@ -38,7 +38,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the file was read. `confidence` is between 0 and 1; `header_line` None means that there is no header."""
+    """How the file was read; `header_line` None means that there is no header.
+
+    Units: confidences go from 0 to 1, which also stands for what was given; `confidence` is that of the letters and of
+    the cut into cells together.
+    """
 
     encoding: str
     encoding_how: str
@@ -53,6 +57,9 @@ class Reading:
     columns: tuple[Column, ...]
     rows: int
     size_bytes: int
+    encoding_confidence: float = 1.0
+    delimiter_confidence: float = 1.0
+    header_confidence: float = 1.0
     kind: str = "text"  # text, xlsx, ods
     sheet: str = ""
     sheet_number: int = 0
@@ -204,7 +211,7 @@ def _reading(found: Detection, plan: Plan, rows: int, ends: dict[str, int]) -> R
     return Reading(
         encoding=found.encoding.name,
         encoding_how=found.encoding.how,
-        confidence=found.confidence,
+        confidence=round(found.encoding.confidence * found.delimiter_confidence, 3),
         had_bom=found.scan.had_bom,
         delimiter=_shown_delimiter(found.dialect),
         quotechar=found.dialect.quotechar,
@@ -215,6 +222,9 @@ def _reading(found: Detection, plan: Plan, rows: int, ends: dict[str, int]) -> R
         columns=columns,
         rows=rows,
         size_bytes=found.scan.size_bytes + found.bom_bytes,
+        encoding_confidence=found.encoding.confidence,
+        delimiter_confidence=found.delimiter_confidence,
+        header_confidence=found.header.confidence,
     )
 
 
