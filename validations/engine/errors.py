@@ -28,7 +28,7 @@ UNREADABLE: Mapping[str, Sentence] = {
     ),
     "not-a-table": Sentence(
         en="This is {what_en}, not a table. Export the table as CSV or as an Excel workbook and send that file.",
-        fr="Il s’agit de {what_fr}, pas d’un tableau. Exportez le tableau en CSV ou en classeur Excel et envoyez ce "
+        fr="Il s’agit d’{what_fr}, pas d’un tableau. Exportez le tableau en CSV ou en classeur Excel et envoyez ce "
         "fichier.",
     ),
     "workbook-renamed": Sentence(

@@ -49,7 +49,7 @@ def test_a05_what_is_no_table_is_refused_by_its_name(tmp_path: Path, what: str) 
 
     assert caught.value.code == "not-a-table"
     assert what in caught.value.sentence("en")
-    assert caught.value.sentence("fr").startswith("Il s’agit d")
+    assert caught.value.sentence("fr").startswith("Il s’agit d’un")
 
 
 def test_a05_a_workbook_named_as_a_text_file_is_refused_by_its_name(tmp_path: Path) -> None:
