@@ -157,7 +157,7 @@ def _table(
     path: Path, beginning: str, encoding: Encoding, bom_bytes: int, scan: Scan, options: Options
 ) -> Detection:
     text = spreadsheets.without_formulas(beginning.replace("\0", "").replace("\ufeff", ""))
-    lines, ends = LINE_END.split(text), LINE_END.findall(text)
+    lines, ends = _lines(text)
     sep = SEP_LINE.fullmatch(lines[0])
     told = "\t" if sep and sep[1] == "\\t" else sep[1] if sep else None
     delimiter = options.delimiter if options.delimiter is not None else told
@@ -190,6 +190,16 @@ def _table(
         encoding, scan, bom_bytes, guess.dialect, width, found, first_data_line,
         tuple(rows[behind:]), bool(sep), certain, cr_only, inner is not None,
     )  # fmt: skip
+
+
+def _lines(text: str) -> tuple[list[str], list[str]]:
+    """The lines of a text and what ends each of them; plain splitting where all end alike takes a tenth of the time."""
+    count = text.count("\n")
+    returns = text.count("\r")
+    if not returns or count == returns == text.count("\r\n"):
+        end = "\r\n" if returns else "\n"
+        return text.split(end), [end] * count
+    return LINE_END.split(text), LINE_END.findall(text)
 
 
 def _inside_quoted_lines(

@@ -7,7 +7,7 @@ place, each cell as it was. Memory holds one block and the findings of the last 
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -63,6 +63,7 @@ class Pass:
         self.patterns = Patterns(self.delimiter, self.quote, plan.width)
         self.blank_line = self.delimiter * (plan.width - 1)
         self.headers = self._header_lines() if plan.width > 1 else []
+        self._header_texts = {header.decode() for header in self.headers}
         self.line = 1  # physical line of the next line
         self.rows = 0
         self.missing_cells = False
@@ -349,7 +350,7 @@ class Pass:
 
     def _record(self, text: str, *, unclosed: bool, ahead: list[bytes] | None = None) -> None:
         """Read one line as a row."""
-        if self.headers and text.encode() in self.headers:
+        if text in self._header_texts:
             self.spool.add("header-repeated", line=self.line)
             return
         if "\r" in text and self._split_at_returns(text):
@@ -384,7 +385,7 @@ class Pass:
 
     def _check_cells(self, cells: list[str]) -> None:
         limit = self.plan.limits.cell_chars
-        if any(len(cell) > limit for cell in cells):
+        if max(map(len, cells)) > limit:
             raise limit_error(self.line, "cell", limit)
 
     def _split_at_returns(self, text: str) -> bool:
@@ -429,7 +430,7 @@ class Pass:
 
     def _second_table(self, cells: list[str], ahead: list[bytes]) -> bool:
         """True when another header begins another table here; the rest of the file is then reported, not read."""
-        if not any(cell in self._labels for cell in cells[:3]):
+        if self._labels.isdisjoint(cells[:3]):
             return False
         shared = sum(1 for cell in cells if cell.strip() in self._labels)
         if shared < 2 or shared * 2 < len(cells) or len(set(cells)) < len(cells) / 2:
@@ -443,9 +444,9 @@ class Pass:
         return True
 
     def _may_be_foot(self, cells: list[str]) -> bool:
-        filled = sum(1 for cell in cells if cell.strip())
-        foot = self._after_blank and self.plan.width >= 3 and filled == 1 and len(self._foot) < FOOTER_LINES
-        return foot and bool(cells[0].strip())
+        if not self._after_blank or self.plan.width < 3 or len(self._foot) >= FOOTER_LINES:
+            return False
+        return bool(cells[0].strip()) and sum(1 for cell in cells if cell.strip()) == 1
 
     def _ragged(self, cells: list[str], line: int) -> None:
         """Put a row of the wrong width under its columns and report how."""
@@ -459,7 +460,7 @@ class Pass:
         if code == "extra-cell":
             params["extra"] = [cell[:VALUE_CHARS] for cell in aligned.extra[:20]]
         else:
-            params["missing"] = [index for index, cell in enumerate(aligned.cells) if cell is None]
+            params["missing"] = tuple(index for index, cell in enumerate(aligned.cells) if cell is None)
         self._settle()
         self.spool.add(code, params, row=self.rows + 1, line=line)
         self._emit(aligned.cells, line)
@@ -500,9 +501,17 @@ def written_dialect(dialect: Dialect) -> Dialect:
     return Dialect(delimiter, quote, quote)
 
 
-def serialize(cells: Iterable[str | None], dialect: Dialect, null: str) -> str:
+def serialize(cells: Sequence[str | None], dialect: Dialect, null: str) -> str:
     """One line of the clean table; a missing cell is the bare word that stands for it."""
     delimiter, quote = dialect.delimiter, dialect.quotechar
+    plain = delimiter.join([null if cell is None else cell for cell in cells])
+    if (
+        quote not in plain
+        and "\n" not in plain
+        and "\r" not in plain
+        and plain.count(delimiter) == len(cells) - 1
+    ):
+        return plain + "\n"
     return delimiter.join(null if cell is None else _quoted(cell, delimiter, quote) for cell in cells) + "\n"
 
 
