@@ -85,7 +85,7 @@ def extract(root: Path, language: str) -> None:
     """
     (root / "locale" / language / "LC_MESSAGES").mkdir(parents=True, exist_ok=True)
     options = ["--no-obsolete", "--no-location", "--no-wrap", "--locale", language]
-    ignored = [f"--ignore={name}" for name in (".venv", "var", "tests", "benchmarks", "docs")]
+    ignored = [f"--ignore={name}" for name in (".venv*", "var", "tests", "benchmarks", "docs")]
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     command = [sys.executable, "-m", "django", "makemessages", *options, *ignored]
     subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)

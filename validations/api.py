@@ -116,7 +116,10 @@ class UploadOptions(CamelSchema):
     delimiter: str = ""
     quotechar: str = ""
     escapechar: str = ""
-    header_line: int | None = None
+    header_line: int | None = Field(
+        None, description="The line of the column names; 0 means that there are none"
+    )
+    sheet: int | None = Field(None, description="The sheet of a workbook by its number, the first being 1")
 
 
 class FindingFilters(CamelSchema):
@@ -148,7 +151,9 @@ def create_validation(
         user=request.user,  # type: ignore[arg-type]  # authenticated by API_AUTH
         upload=file,
         profile=_profile(organization, options.profile),
-        options=options.dict(include={"encoding", "delimiter", "quotechar", "escapechar", "header_line"}),
+        options=options.dict(
+            include={"encoding", "delimiter", "quotechar", "escapechar", "header_line", "sheet"}
+        ),
         idempotency_key=request.headers.get("Idempotency-Key", "")[:100],
     )
     return Status(202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id))

@@ -5,10 +5,11 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from organizations.models import Organization
 from validations.models import Profile
-from validations.options import LAST_HEADER_LINE
+from validations.options import LAST_HEADER_LINE, LAST_SHEET
 from validations.querysets import profiles_for
 
 # What billing software writes; the API takes any encoding that Python knows.
@@ -28,9 +29,18 @@ DELIMITERS = (
     (",", _("Comma ,")),
     ("tab", _("Tab")),
     ("|", _("Bar |")),
+    ("^", _("Caret ^")),
+    ("~", _("Tilde ~")),
+    (":", _("Colon :")),
+    ("space", _("Space")),
 )
-READING_OPTIONS = ("encoding", "delimiter", "quotechar", "header_line")
-QUOTE_CHARACTERS = (("", _("Detect")), ('"', _('Double quote "')), ("'", _("Apostrophe '")))
+READING_OPTIONS = ("encoding", "delimiter", "quotechar", "header_line", "sheet")
+QUOTE_CHARACTERS = (
+    ("", _("Detect")),
+    ('"', _('Double quote "')),
+    ("'", _("Apostrophe '")),
+    ("none", pgettext_lazy("quote character", "None")),
+)
 
 
 class ReadingForm(forms.Form):
@@ -42,10 +52,17 @@ class ReadingForm(forms.Form):
     quotechar = forms.ChoiceField(label=_("Quote character"), choices=QUOTE_CHARACTERS, required=False)
     header_line = forms.IntegerField(
         label=_("Line of the column names"),
-        min_value=1,
+        min_value=0,
         max_value=LAST_HEADER_LINE,
         required=False,
-        help_text=_("Leave empty to detect it."),
+        help_text=_("Leave empty to detect it; 0 means that there are none."),
+    )
+    sheet = forms.IntegerField(
+        label=_("Sheet of the workbook"),
+        min_value=1,
+        max_value=LAST_SHEET,
+        required=False,
+        help_text=_("Its number from the left. Leave empty for the largest one."),
     )
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
@@ -56,7 +73,7 @@ class ReadingForm(forms.Form):
         for name, field in self.fields.items():
             if not isinstance(field.widget, forms.HiddenInput):
                 field.widget.attrs["class"] = "input"
-            if name == "header_line":
+            if name in ("header_line", "sheet"):
                 field.widget.attrs["inputmode"] = "numeric"
 
     @property
@@ -67,7 +84,11 @@ class ReadingForm(forms.Form):
     @property
     def options(self) -> dict[str, Any]:
         """The reading options as the services take them; the form is valid."""
-        return {name: self.cleaned_data[name] for name in READING_OPTIONS if self.cleaned_data[name]}
+        return {
+            name: self.cleaned_data[name]
+            for name in READING_OPTIONS
+            if self.cleaned_data[name] not in ("", None)
+        }
 
 
 class UploadForm(ReadingForm):

@@ -15,7 +15,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-ALLOWED_EXTENSIONS = (".csv", ".tsv", ".txt")
+WORKBOOK_EXTENSIONS = (".xlsx", ".ods")
+ALLOWED_EXTENSIONS = (".csv", ".tsv", ".txt", *WORKBOOK_EXTENSIONS)
 # Long enough for every name a person gives, short enough for every page that shows it.
 DISPLAY_NAME_LENGTH = 200
 # Enough to see every signature below and to tell a file of line ends from a table.
@@ -24,10 +25,16 @@ HEAD_BYTES = 4096
 # The limit is on the last 24 hours, so that room comes back little by little.
 RETRY_AFTER_SECONDS = 3600
 
+_PACKED = b"PK\x03\x04"
+# How an Excel workbook and an OpenDocument spreadsheet begin behind the first 30 bytes: with the name of a part.
+_FIRST_PARTS = {
+    ".xlsx": (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"customXml/"),
+    ".ods": (b"mimetype",),
+}
 # First bytes -> what was sent; the words stand in the sentence "The file is …".
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "pdf"),
-    (b"PK\x03\x04", "zip"),
+    (_PACKED, "zip"),
     (b"PK\x05\x06", "zip"),
     (b"\x1f\x8b", "gzip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "office"),
@@ -94,10 +101,28 @@ def check_upload(upload: UploadedFile[bytes]) -> str:
     head = _head_of(upload)
     if size == 0 or (size <= HEAD_BYTES and not _without_marks(head).strip(b"\r\n\t \x00")):
         raise UploadRefusedError("file-empty")
+    if extension in WORKBOOK_EXTENSIONS:
+        _check_workbook(head, extension)
+        return name
     kind = kind_of(head)
     if kind is not None:
         raise UploadRefusedError("file-kind", kind=kind)
     return name
+
+
+def _check_workbook(head: bytes, extension: str) -> None:
+    """Nothing, when a file begins as its extension says; nothing of it is unpacked, that is the worker's to do.
+
+    Raises: UploadRefusedError for an archive or another document, and for what can be seen to be encrypted.
+    """
+    if not head.startswith(_PACKED):
+        # Office puts an encrypted workbook into the container of its old files.
+        code = "workbook-password" if kind_of(head) == "office" else "workbook-missing"
+        raise UploadRefusedError(code)
+    if head[6] & 1:
+        raise UploadRefusedError("workbook-password")
+    if not head[30:].startswith(_FIRST_PARTS[extension]):
+        raise UploadRefusedError("file-kind", kind="archive")
 
 
 def kind_of(head: bytes) -> str | None:
@@ -126,7 +151,9 @@ def _without_marks(head: bytes) -> bytes:
 def _kind_sentence(params: dict[str, Any]) -> str:
     names = {
         "pdf": _("The selected file is a PDF."),
-        "zip": _("The selected file is an Excel workbook or a ZIP archive."),
+        "zip": _(
+            "The selected file is a workbook or a ZIP archive, though its name says that it is a text file."
+        ),
         "gzip": _("The selected file is a compressed archive."),
         "office": _("The selected file is an Office document."),
         "image": _("The selected file is a picture."),
@@ -141,12 +168,19 @@ def _kind_sentence(params: dict[str, Any]) -> str:
 _SENTENCES: dict[str, Any] = {
     "file-missing": lambda params: _("Select a file."),
     "file-empty": lambda params: _("The selected file is empty."),
-    "file-extension": lambda params: _("The selected file must be a CSV, TSV or TXT file."),
+    "file-extension": lambda params: _("The selected file must be a CSV, TSV, TXT, XLSX or ODS file."),
     "file-too-large": lambda params: (
         _("The selected file must be smaller than %(limit)s.")
         % {"limit": filesizeformat(params["limit_bytes"])}
     ),
     "file-kind": _kind_sentence,
+    "workbook-missing": lambda params: _(
+        "The selected file is named as a workbook, but is none. Save it as XLSX, ODS or CSV, then send it again."
+    ),
+    "workbook-password": lambda params: _(
+        "The selected workbook is protected by a password or saved in an old format. Save it as XLSX without a "
+        "password, then send it again."
+    ),
     "too-many-files": lambda params: _("Select at most %(count)d files at once.") % params,
     "daily-limit": lambda params: (
         _("Your organization has reached its limit of %(limit)d uploads a day. Try again tomorrow.") % params

@@ -109,7 +109,7 @@ class ValidationRun(TenantModel):
     size_bytes = models.BigIntegerField(_("size in bytes"))
     sha256 = models.CharField("SHA-256", max_length=64)
     file_deleted_at = models.DateTimeField(_("file deleted"), null=True, blank=True)
-    # What the sender set by hand: encoding, delimiter, quotechar, escapechar, header_line.
+    # What the sender set by hand: encoding, delimiter, quotechar, escapechar, header_line, sheet.
     options = models.JSONField(_("reading options"), default=dict, blank=True)
     idempotency_key = models.CharField(max_length=100, blank=True)
 

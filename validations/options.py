@@ -10,6 +10,7 @@ _NAMED = {"\\t": "\t", "tab": "\t", "space": " "}
 _TEXT_OPTIONS = ("delimiter", "quotechar", "escapechar")
 # Notes above a table are shorter.
 LAST_HEADER_LINE = 10_000
+LAST_SHEET = 100
 
 
 def clean_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,8 +24,10 @@ def clean_options(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in _TEXT_OPTIONS:
         if value := str(options.get(name) or ""):
             cleaned[name] = _character(name, value)
-    if header_line := options.get("header_line"):
-        cleaned["header_line"] = _line_number(header_line)
+    if (header_line := options.get("header_line")) not in (None, ""):
+        cleaned["header_line"] = _number("header_line", header_line, least=0, most=LAST_HEADER_LINE)
+    if (sheet := options.get("sheet")) not in (None, ""):
+        cleaned["sheet"] = _number("sheet", sheet, least=1, most=LAST_SHEET)
     return cleaned
 
 
@@ -47,11 +50,11 @@ def _character(name: str, value: str) -> str:
     return value
 
 
-def _line_number(value: Any) -> int:
+def _number(name: str, value: Any, *, least: int, most: int) -> int:
     try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = 0
-    if not 1 <= number <= LAST_HEADER_LINE:
-        raise UploadRefusedError("option-invalid", option="header_line")
+        number = int(str(value))
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise UploadRefusedError("option-invalid", option=name)
     return number

@@ -81,13 +81,15 @@ def test_several_files_are_marked_in_a_list_that_is_live(site: LiveSite, page: P
 def test_wrong_files_are_named_before_anything_is_sent(site: LiveSite, page: Page) -> None:
     site.sign_in(page)
     (site.folder / "empty.csv").write_bytes(b"")
-    (site.folder / "table.xlsx").write_bytes(b"PK\x03\x04")
+    (site.folder / "table.docx").write_bytes(b"PK\x03\x04")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method) if request.method == "POST" else None)
-    upload(site, page, site.folder / "empty.csv", site.folder / "table.xlsx")
+    upload(site, page, site.folder / "empty.csv", site.folder / "table.docx")
     problems = page.locator("#problems")
     expect(problems).to_contain_text("empty.csv – The selected file is empty.")
-    expect(problems).to_contain_text("table.xlsx – The selected file must be a CSV, TSV or TXT file.")
+    expect(problems).to_contain_text(
+        "table.docx – The selected file must be a CSV, TSV, TXT, XLSX or ODS file."
+    )
     expect(page.locator(".problems")).to_be_focused()
     expect(page).to_have_title("Error: Upload – Clinique des Érables – Bordereau")
     assert sent == []

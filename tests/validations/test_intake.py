@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.factories import upload
+from tests.support.workbooks import ods, packed, xlsx
 from validations.intake import DISPLAY_NAME_LENGTH, UploadRefusedError, check_upload, display_name
 
 
@@ -52,6 +53,35 @@ def test_a05_content_of_another_kind_is_refused_by_its_signature(content: bytes,
 def test_a05_the_content_type_header_decides_nothing() -> None:
     file = SimpleUploadedFile("lines.csv", b"a;b\r\n1;2\r\n", content_type="application/pdf")
     assert check_upload(file) == "lines.csv"
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(xlsx([["a"]]), "bill.xlsx"), (xlsx([["a"]]), "bill.XLSX"), (ods([["a"]]), "bill.ods")],
+)
+def test_a11_a_workbook_is_let_in_by_its_first_bytes(content: bytes, name: str) -> None:
+    assert check_upload(upload(content, name)) == name
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "code"),
+    [
+        (packed({"lines.csv": "a;b"}), "bill.xlsx", "file-kind"),
+        (packed({"lines.csv": "a;b"}), "bill.ods", "file-kind"),
+        (packed({"bill.xlsx": xlsx([["a"]])}), "bill.xlsx", "file-kind"),
+        (ods([["a"]]), "bill.xlsx", "file-kind"),
+        (b"PK\x03\x04\x14\x00\x01\x00" + b"\0" * 22 + b"xl/workbook.xml", "bill.xlsx", "workbook-password"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "bill.xlsx", "workbook-password"),
+        (b"a;b\r\n1;2\r\n", "bill.xlsx", "workbook-missing"),
+        (b"%PDF-1.7\n", "bill.ods", "workbook-missing"),
+    ],
+)
+def test_a11_what_is_no_workbook_or_locked_is_refused_before_it_is_stored(
+    content: bytes, name: str, code: str
+) -> None:
+    refusal = refusal_of(content, name)
+    assert refusal.code == code
+    assert refusal.message
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ def test_only_options_that_were_set_are_kept() -> None:
         ("delimiter", "\n"),
         ("quotechar", "ab"),
         ("header_line", 0.5),
+        ("sheet", 0),
+        ("sheet", "101"),
         ("header_line", "-1"),
         ("header_line", 10**9),
     ],
@@ -36,3 +38,10 @@ def test_an_impossible_option_is_refused_by_name(option: str, value: Any) -> Non
         clean_options({option: value})
     assert caught.value.params == {"option": option}
     assert option in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [({"header_line": 0}, {"header_line": 0}), ({"sheet": "2"}, {"sheet": 2})]
+)
+def test_no_header_and_the_number_of_a_sheet_are_options(given: dict[str, Any], kept: dict[str, int]) -> None:
+    assert clean_options(given) == kept

@@ -2,6 +2,7 @@
 
 import errno
 import tempfile
+from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
@@ -14,8 +15,9 @@ from jobs.models import Job, JobStatus
 from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import drain
+from tests.support.workbooks import ods, repacked, xlsx
 from validations import processing, services
-from validations.models import LogEntry, Phase, ResultSet, RunStatus, ValidationRun
+from validations.models import Finding, LogEntry, Phase, ResultSet, RunStatus, ValidationRun
 from validations.progress import ProgressReporter
 
 TABLE = (
@@ -78,3 +80,34 @@ def test_x14_a_full_disk_is_named_and_tried_again(
     run.refresh_from_db()
     assert (run.status, run.error_code) == (RunStatus.FAILED, "storage")
     assert run.file
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("name", "make"), [("bill.xlsx", xlsx), ("bill.ods", ods)])
+def test_an_uploaded_workbook_is_checked_like_a_file(
+    organization: Organization, member: User, name: str, make: Callable[..., bytes]
+) -> None:
+    header, line = ([cell.decode() for cell in row.split(b";")] for row in TABLE.split(b"\r\n")[:2])
+    cells: list[object] = [123456789, *line[1:5], 47.05, *line[6:]]
+    run = factories.sent_run(organization, member, upload=factories.upload(make([header, cells]), name))
+    drain()
+    run.refresh_from_db()
+    assert (run.status, run.reading["kind"], run.amount_total_cents) == (
+        RunStatus.COMPLETED,
+        name[-4:].strip("."),
+        4705,
+    )
+    assert not Finding.unscoped.filter(result=run.result_id, code="money-format").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a11_a_bomb_in_a_workbook_is_a_failed_run_in_words_at_the_first_attempt(
+    organization: Organization, member: User
+) -> None:
+    bomb = repacked(xlsx([["a"]]), {"xl/sharedStrings.xml": b" " * 50_000_000})
+    run = factories.sent_run(organization, member, upload=factories.upload(bomb, "bill.xlsx"))
+    drain(raising=False)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "workbook-limit")
+    assert run.job is not None
+    assert run.job.attempt == 1

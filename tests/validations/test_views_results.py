@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -217,3 +218,23 @@ def test_french_readers_download_what_their_spreadsheet_opens(
     )
     assert lines[0][0] == "Ligne"
     assert lines[1][-1] == "12,50"
+
+
+def test_the_page_says_how_surely_the_file_was_read(member_client: Client, run: ValidationRun) -> None:
+    run.reading |= {"encoding_confidence": 0.97, "delimiter_confidence": 0.4, "header_confidence": 0.7}
+    run.options = {"encoding": "cp1252"}
+    run.save()
+    page = shown(member_client, run)
+    assert re.search(r"Windows-1252 *<span class=\"pill accent\">set by hand</span>", page)
+    assert '<span class="pill warning">uncertain 40%</span>' in page
+    assert '<span class="pill info">likely 70%</span>' in page
+
+
+def test_the_page_of_a_workbook_names_its_sheet_and_no_separator(
+    member_client: Client, run: ValidationRun
+) -> None:
+    run.reading |= {"kind": "xlsx", "sheet": "Mars <2025>", "sheet_number": 2}
+    run.save()
+    page = shown(member_client, run)
+    assert "sheet 2 (“Mars &lt;2025&gt;”)" in page
+    assert "<dt>Separator</dt>" not in page

@@ -69,3 +69,13 @@ _remembered_kind = lru_cache(maxsize=20_000)(_kind)
 def same_kind(one: str, other: str) -> bool:
     """True when two cells of these kinds could stand in one column."""
     return one == other or (one in NUMERIC and other in NUMERIC)
+
+
+def letter(index: int) -> str:
+    """The letters of a column in a spreadsheet: A, B, ... Z, AA."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters

@@ -69,7 +69,7 @@ class Check(AbstractContextManager["Check"]):
         Raises: UnreadableFileError, permanent, when the file is no table; EngineError when the database failed, which
         may pass; whatever `on_progress` raises.
         """
-        self._parsed = reading_half.read(self.path, self.options, self._folder, on_progress)
+        self._parsed = reading_half.read(self.path, self.options, self._folder, on_progress, self.profile)
         found = self._parsed.reading
         if self.profile is None:
             return found

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from validations.engine.cells import letter
 from validations.engine.profile import Field, Profile
-from validations.engine.reading import letter
 
 How = Literal["exact", "alias", "folded", "close"]
 

@@ -22,8 +22,10 @@ PRIOR = {";": 1.0, ",": 1.0, "\t": 1.05, "|": 1.0, "^": 0.8, "~": 0.8, ":": 0.35
 WEAK = {":": 0.6, " ": 0.75}
 MANY_CUTS = 5
 DOUBLE = ("||", "::", ";;", "~|~", "|~|", "@@", "##")
+UNUSED = (",", ";", "\t", "|")  # what a table of one column is said to be delimited by
 ONE_COLUMN = 0.3  # what a table of one column must be beaten by
 SURE = 0.55  # a score from here on is not doubted
+LOOSE_CLOSING = re.compile(r'" +(?=[;,\t|])')  # spaces between a closing mark and the delimiter
 SEP_LINE = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?[;,\t]*", re.IGNORECASE)
 
 
@@ -41,20 +43,23 @@ def detect(
     lines: Sequence[str], delimiter: str | None, quotechar: str | None, escapechar: str | None
 ) -> Guess:
     """The dialect that fits the sample lines best; what the caller has fixed is kept."""
-    sample = [line[:SCORED_CHARS] for line in lines if line.strip()]
+    sample = [LOOSE_CLOSING.sub('"', line[:SCORED_CHARS]) for line in lines if line.strip()]
     delimiters = [delimiter] if delimiter is not None else _delimiter_candidates(sample)
     sample = _spread(sample)
     quotes = [quotechar] if quotechar is not None else _quote_candidates(sample)
-    guesses = [
-        _score(sample, Dialect(mark, quote, quote if escapechar is None else escapechar, spaced))
+    cuts = [
+        _cut_by(sample, Dialect(mark, quote, quote if escapechar is None else escapechar, spaced))
         for mark in delimiters
         for quote in quotes
         for spaced in _spacings(sample, mark, quote)
     ]
-    best = max(guesses, key=lambda guess: guess.score, default=None)
-    if best is None or (delimiter is None and best.score < _one_column_score(sample)):
+    best = _best(cuts)
+    if best is None or (
+        delimiter is None and (best.score < _one_column_score(sample) or _are_amounts(sample, best))
+    ):
         quote = quotes[0]
-        return Guess(Dialect(",", quote, quote), _one_column_score(sample), 1, 1.0)
+        unused = next((mark for mark in UNUSED if not any(mark in line for line in sample)), ",")
+        return Guess(Dialect(unused, quote, quote), _one_column_score(sample), 1, 1.0)
     return _refine(best, lines, escapechar)
 
 
@@ -103,11 +108,31 @@ def _cut(line: str, dialect: Dialect) -> list[str] | None:
     return strict_cells(line, dialect)
 
 
-def _score(sample: list[str], dialect: Dialect) -> Guess:
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The sample cut by one dialect: how evenly it falls apart, and the rows to look into."""
+
+    dialect: Dialect
+    width: int
+    share: float
+    pattern: float
+    prior: float
+    rows: list[list[str]]
+
+    @property
+    def guess(self) -> Guess:
+        """The dialect with its score, which takes a look at every cell."""
+        if not self.pattern:
+            return Guess(self.dialect, 0.0, self.width, self.share)
+        score = self.pattern * _kind_score(self.rows, self.dialect) * self.prior
+        return Guess(self.dialect, score, self.width, self.share)
+
+
+def _cut_by(sample: list[str], dialect: Dialect) -> _Cut:
     rows = [row for line in sample if (row := _cut(line, dialect)) is not None]
     lengths = Counter(len(row) for row in rows)
     if not rows or set(lengths) == {1}:
-        return Guess(dialect, 0.0, 1, 1.0)
+        return _Cut(dialect, 1, 1.0, 0.0, 0.0, [])
     width, count = max(lengths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
     share = count / max(1, len(rows))
     pattern = share * (1 - 1 / width) * (len(rows) / len(sample)) ** 0.5
@@ -115,8 +140,21 @@ def _score(sample: list[str], dialect: Dialect) -> Guess:
     prior = PRIOR.get(dialect.delimiter, 0.9)
     if width >= MANY_CUTS:
         prior = WEAK.get(dialect.delimiter, prior)
-    score = pattern * _kind_score(regular[:SCORED_LINES], dialect) * prior
-    return Guess(dialect, score, width, share)
+    return _Cut(dialect, width, share, pattern, prior, regular[:SCORED_LINES])
+
+
+def _best(cuts: Sequence[_Cut]) -> Guess | None:
+    """The guess with the highest score, the first of equal ones; cuts too uneven to reach it are not looked into."""
+    best: tuple[float, int] | None = None
+    chosen: Guess | None = None
+    order = sorted(range(len(cuts)), key=lambda index: -cuts[index].pattern * cuts[index].prior)
+    for index in order:
+        if best is not None and cuts[index].pattern * cuts[index].prior < best[0]:
+            break
+        guess = cuts[index].guess
+        if best is None or (guess.score, -index) > best:
+            best, chosen = (guess.score, -index), guess
+    return chosen
 
 
 def _kind_score(rows: list[list[str]], dialect: Dialect) -> float:
@@ -149,6 +187,16 @@ def _one_column_score(sample: list[str]) -> float:
     """How well the lines stand as cells of one column."""
     worths = [_worth(line, Dialect("\x1f", '"')) for line in sample]
     return ONE_COLUMN * sum(worths) / max(1, len(worths))
+
+
+AMOUNT = re.compile(r"-?\d{1,3}(?:[ \u00a0\u202f]?\d{3})*,\d\d")
+
+
+def _are_amounts(sample: list[str], guess: Guess) -> bool:
+    """True when the commas that seem to delimit are the decimal commas of one column of amounts under its name."""
+    if guess.dialect.delimiter != "," or guess.width != 2 or "," in sample[0]:
+        return False
+    return all(AMOUNT.fullmatch(line.strip()) for line in sample[1:])
 
 
 def _refine(best: Guess, lines: Sequence[str], escapechar: str | None) -> Guess:

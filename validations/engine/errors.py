@@ -27,8 +27,42 @@ UNREADABLE: Mapping[str, Sentence] = {
         fr="Le fichier est vide. Exportez-le de nouveau et envoyez le nouveau fichier.",
     ),
     "not-a-table": Sentence(
-        en="This is {what_en}, not a CSV file. Export the table as CSV and send that file.",
-        fr="Il s’agit de {what_fr}, pas d’un fichier CSV. Exportez le tableau en CSV et envoyez ce fichier.",
+        en="This is {what_en}, not a table. Export the table as CSV or as an Excel workbook and send that file.",
+        fr="Il s’agit d’{what_fr}, pas d’un tableau. Exportez le tableau en CSV ou en classeur Excel et envoyez ce "
+        "fichier.",
+    ),
+    "workbook-renamed": Sentence(
+        en="This is {what_en}, though its name says that it is a text file. Name it .xlsx or .ods and send it again.",
+        fr="Il s’agit d’{what_fr}, alors que son nom annonce un fichier texte. Nommez-le .xlsx ou .ods et "
+        "renvoyez-le.",
+    ),
+    "workbook-password": Sentence(
+        en="The workbook is protected by a password. Remove the password, save the workbook and send it again.",
+        fr="Le classeur est protégé par un mot de passe. Retirez le mot de passe, enregistrez le classeur et "
+        "renvoyez-le.",
+    ),
+    "workbook-macros": Sentence(
+        en="The workbook holds macros, which are never opened here. Save it as a workbook without macros (.xlsx) and "
+        "send that file.",
+        fr="Le classeur contient des macros, qui ne sont jamais ouvertes ici. Enregistrez-le comme classeur sans "
+        "macros (.xlsx) et envoyez ce fichier.",
+    ),
+    "workbook-broken": Sentence(
+        en="The workbook is damaged and cannot be opened. Open it in your spreadsheet program, save it and send it "
+        "again.",
+        fr="Le classeur est endommagé et ne peut pas être ouvert. Ouvrez-le dans votre tableur, enregistrez-le et "
+        "renvoyez-le.",
+    ),
+    "workbook-limit": Sentence(
+        en="The workbook is too large to be opened here ({limit_en}: at most {maximum}). Export its table as CSV and "
+        "send that file.",
+        fr="Le classeur est trop volumineux pour être ouvert ici ({limit_fr}\u00a0: {maximum} au plus). Exportez son "
+        "tableau en CSV et envoyez ce fichier.",
+    ),
+    "sheet-missing": Sentence(
+        en="Sheet {number} was chosen, but the workbook has no such sheet. Choose another one, or let it be detected.",
+        fr="La feuille {number} a été choisie, mais le classeur n’en a pas. Choisissez-en une autre ou laissez-la "
+        "détecter.",
     ),
     "encoding-error": Sentence(
         en="The text cannot be read as {encoding}: byte {offset} (line {line}) has no meaning there. "
@@ -96,3 +130,15 @@ def limit_error(line: int, limit: str, maximum: int) -> UnreadableFileError:
     return UnreadableFileError(
         "limit-exceeded", line=line, limit_en=english, limit_fr=french, maximum=maximum
     )
+
+
+def workbook_limit_error(limit: str, maximum: int) -> UnreadableFileError:
+    """The error for a workbook beyond a limit."""
+    english, french = {
+        "parts": ("parts", "parties"),
+        "ratio": ("times its packed size", "fois sa taille compressée"),
+        "bytes": ("megabytes unpacked", "mégaoctets décompressés"),
+        "sheets": ("sheets", "feuilles"),
+        "cells": ("cells", "cellules"),
+    }[limit]
+    return UnreadableFileError("workbook-limit", limit_en=english, limit_fr=french, maximum=maximum)

@@ -3,7 +3,8 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from validations.engine.table_errors import severity
@@ -13,7 +14,7 @@ SPOOLED_FINDINGS = 2_000  # kept in memory before they go to disk
 
 # code, severity, row, line, column index, value, params as JSON, suggestion
 Found = tuple[str, str, int | None, int | None, int | None, str, str, str | None]
-Param = str | int | list[str] | list[int]
+Param = str | int | list[str] | list[int] | tuple[int, ...]
 
 
 class FindingSpool:
@@ -24,6 +25,8 @@ class FindingSpool:
         self.counts: Counter[str] = Counter()
         self._waiting: list[Found] = []
         self._flushed = False
+        # What the line of a finding is called where the file was made of a sheet, whose rows the reader counts.
+        self.line_of: Callable[[int], int] | None = None
 
     def add(
         self,
@@ -37,7 +40,9 @@ class FindingSpool:
         suggestion: str | None = None,
     ) -> None:
         """Note one finding."""
-        text = json.dumps(params or {}, ensure_ascii=False)
+        if line is not None and self.line_of is not None:
+            line = self.line_of(line)
+        text = _as_json(params or {})
         self._waiting.append(
             (code, severity(code), row, line, column_index, value[:VALUE_CHARS], text, suggestion)
         )
@@ -69,6 +74,23 @@ class FindingSpool:
                         suggestion or None,
                     )
         yield from self._waiting
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _as_json(params: Mapping[str, Param]) -> str:
+    """The parameters as JSON; those without lists come again and again."""
+    key = tuple(params.items())
+    try:
+        return _remembered_json(key)
+    except TypeError:  # a list has no hash
+        return _encode(dict(key))
+
+
+@lru_cache(maxsize=2_000)
+def _remembered_json(items: tuple[tuple[str, Param], ...]) -> str:
+    return _encode(dict(items))
 
 
 def _number(text: str) -> int | None:

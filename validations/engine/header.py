@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from validations.engine import cells as look
 from validations.engine.dialect import SEP_LINE
@@ -10,6 +10,8 @@ from validations.engine.dialect import SEP_LINE
 COMPARED_ROWS = 40  # rows below a candidate whose kinds are compared with it
 HEADER_ROWS = 5  # group, name and unit rows above each other; more has not been seen
 VALUE_KINDS = look.TYPED - {"code", "integer"}  # years and codes stand in headers, dates and amounts do not
+UNTYPED = 0.7  # how sure a header is above columns of words only
+ALONE = 0.6  # and above nothing
 TYPED_SHARE = 0.75  # of the filled cells of a column must be of one kind for the kind to mean something
 
 
@@ -36,6 +38,7 @@ class Header:
     cells: tuple[str, ...]  # as in the file, the cells of several rows joined by a space
     line: int | None
     lowest: tuple[str, ...] = ()  # the cells of the last header row, by which it is known again further down
+    confidence: float = 1.0  # that this is the header, or that there is none; 1 where it was given
 
 
 def find(sample: Sequence[SampleRow], width: int, given_line: int | None) -> Header:
@@ -46,8 +49,9 @@ def find(sample: Sequence[SampleRow], width: int, given_line: int | None) -> Hea
     first = _better_start(sample, first, width)
     below = sample[first + 1 : first + 1 + COMPARED_ROWS]
     kinds = column_kinds([row.cells for row in below], width)
+    sure = _confidence(sample[first], below, kinds)
     if not _is_header(sample[first], below, kinds):
-        return Header(first, 0, (), (), None)
+        return Header(first, 0, (), (), None, confidence=sure)
     rows = 1
     while rows < HEADER_ROWS and first + rows < len(sample) - 1:
         candidate = sample[first + rows]
@@ -55,7 +59,15 @@ def find(sample: Sequence[SampleRow], width: int, given_line: int | None) -> Hea
         if not _continues_header(sample[first], candidate, rest, width):
             break
         rows += 1
-    return _joined(sample, first, rows)
+    return replace(_joined(sample, first, rows), confidence=sure)
+
+
+def _confidence(row: SampleRow, below: Sequence[SampleRow], kinds: Sequence[str | None]) -> float:
+    """How sure the first row is told from the rows below: by the share of typed columns that say the same of it."""
+    differs, agrees = _votes(row.cells, kinds)
+    if not differs and not agrees:
+        return UNTYPED if below else ALONE
+    return round(max(0.5, max(differs, agrees) / (differs + agrees)), 3)
 
 
 def _given(sample: Sequence[SampleRow], line: int) -> Header:

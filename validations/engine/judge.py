@@ -10,10 +10,10 @@ import duckdb
 
 from validations.engine import columns as column_matching
 from validations.engine import report, runner, schema, values
+from validations.engine.cells import letter
 from validations.engine.findings import Found
 from validations.engine.options import Options
 from validations.engine.profile import Profile, reference_table
-from validations.engine.reading import letter
 from validations.engine.rules import OFF, Context, Rule, all_rules, literal
 from validations.engine.runner import Outcome, Worker
 from validations.engine.values import TypedColumn

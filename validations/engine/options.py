@@ -16,6 +16,11 @@ class Limits:
     quoted_lines: int = 200  # a quoted cell over more lines than this is an unclosed quote
     quoted_bytes: int = 1024 * 1024  # the same bound for quoted cells with few, long lines
     sample_bytes: int = 128 * 1024  # per place looked at when the dialect is detected
+    workbook_bytes: int = 256 * 1024 * 1024  # unpacked; a sheet takes some 60 bytes a cell
+    workbook_ratio: int = 200  # unpacked to packed bytes of a part; sheets of equal rows reach 60
+    workbook_parts: int = 2_000  # files in the archive
+    workbook_sheets: int = 100
+    workbook_cells: int = 4_000_000  # of the area that a sheet's cells span; some 40 bytes of memory each
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Options:
     quotechar: str | None = None  # "" means that the file quotes nothing
     escapechar: str | None = None
     header_line: int | None = None  # physical line, the first being 1; 0 means that there is no header
+    sheet: int | None = None  # of a workbook, the first being 1
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     codes: frozenset[str] | None = None
     memory_limit_mb: int = 128  # flat at 240 MiB from a million rows on; enough for 150 columns

@@ -11,13 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from validations.engine import batch, texts
+from validations.engine import batch, texts, workbook
 from validations.engine.batch import SmallFile
+from validations.engine.cells import letter
 from validations.engine.check import FINDING_COLUMNS, Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
 from validations.engine.profile import Profile
-from validations.engine.reading import Reading, letter
+from validations.engine.reading import Reading
 
 CLEAN, FINDINGS, UNREADABLE = 0, 1, 2
 # ru_maxrss counts kilobytes on Linux and bytes on macOS
@@ -125,9 +126,10 @@ class _Small:
 
 
 def _is_small(path: Path) -> bool:
+    """True for a text file worth checking with others; how a workbook's cells are written needs its profile."""
     try:
-        return path.stat().st_size <= batch.MAX_FILE_BYTES
-    except OSError:
+        return path.stat().st_size <= batch.MAX_FILE_BYTES and not workbook.is_workbook(path)
+    except (OSError, UnreadableFileError):
         return False
 
 

@@ -32,10 +32,12 @@ ODS = Kind("an OpenDocument file", "un document OpenDocument")
 WORD = Kind("a Word document", "un document Word")
 ZIP = Kind("a ZIP archive", "une archive ZIP")
 
+COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files; also encrypted new ones
+
 MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"%PDF", Kind("a PDF file", "un fichier PDF")),
     (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        COMPOUND,
         Kind("an old Excel or Word file", "un ancien fichier Excel ou Word"),
     ),
     (b"\x7fELF", Kind("a program", "un programme")),
@@ -75,12 +77,13 @@ def refuse_binary(head: bytes) -> None:
         if head.startswith(magic):
             raise kind.refusal()
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        raise _zip_kind(head).refusal()
+        raise zip_kind(head).refusal()
     if head.startswith(b"MZ") and b"\x00" in head[:256]:
         raise Kind("a program", "un programme").refusal()
 
 
-def _zip_kind(head: bytes) -> Kind:
+def zip_kind(head: bytes) -> Kind:
+    """What a ZIP archive holds, as far as its first bytes tell."""
     if b"mimetypeapplication/vnd.oasis" in head[:200]:
         return ODS
     if b"word/" in head:

@@ -7,7 +7,7 @@ place, each cell as it was. Memory holds one block and the findings of the last 
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -20,6 +20,7 @@ from validations.engine.options import Limits
 from validations.engine.patterns import Patterns
 from validations.engine.progress import Ticker
 from validations.engine.records import Dialect, parse, strict_cells
+from validations.engine.spreadsheets import FORMULA_MARKS, TEXT_CELL, formula_pattern, unquoted_lines
 
 BOM = b"\xef\xbb\xbf"
 FOOTER_LINES = 20  # rows with one cell after the table's last full row that can be its foot
@@ -41,6 +42,8 @@ class Plan:
     total_lines: int
     header_labels: tuple[str, ...] = ()
     samples: list[list[str]] = field(default_factory=list)  # rows as they should be, to learn columns from
+    lines_are_quoted: bool = False  # each line as a whole
+    empty_columns: int = 0  # to the left of a sheet's table
 
 
 class Pass:
@@ -60,6 +63,7 @@ class Pass:
         self.patterns = Patterns(self.delimiter, self.quote, plan.width)
         self.blank_line = self.delimiter * (plan.width - 1)
         self.headers = self._header_lines() if plan.width > 1 else []
+        self._header_texts = {header.decode() for header in self.headers}
         self.line = 1  # physical line of the next line
         self.rows = 0
         self.missing_cells = False
@@ -71,6 +75,8 @@ class Pass:
         self._after_blank = False
         self._labels = {label for label in plan.header_labels if label}
         self._whole: tuple[list[bytes], bytes] = ([], b"")
+        self.text_formulas = 0
+        self.inner_crlf = self.inner_lf = 0  # line ends that are part of a cell
 
     def _header_lines(self) -> list[bytes]:
         """The header row in each way in which it may be written again: bare, quoted where needed, quoted throughout."""
@@ -117,8 +123,8 @@ class Pass:
         if not data:
             return b""
         given = data
-        if self.escaped is not None:
-            data = self.escaped.sub(self._plain_escape, data)
+        data, formulas = self._plainly(data)
+        self.text_formulas += formulas
         if b"\r" in data and not self.plan.lone_cr and self.quote not in data:
             data = data.translate(None, b"\r")
         lines = data.split(b"\n")
@@ -136,12 +142,31 @@ class Pass:
             while position == suspect or (position < len(lines) and self._is_lonely(lines[position])):
                 after = self._one(lines, position, at_end=at_end)
                 if after is None:
-                    return b"\n".join(given.split(b"\n")[position:])
+                    return self._again(given, position)
                 if self.stopped:
                     return b""
                 position = after
         self._take(lines, position, len(lines))
         return b""
+
+    def _plainly(self, data: bytes) -> tuple[bytes, int]:
+        """Lines without what a program put around lines and cells, and how many cells were `="text"`."""
+        formulas = 0
+        if self.plan.lone_cr and b"\r\r\n" in data:
+            data = data.replace(b"\r\r\n", b"\r\n")
+        if self.plan.lines_are_quoted:
+            data = unquoted_lines(data)
+        if self.quoting and self.quote == b'"' and any(mark in data for mark in FORMULA_MARKS):
+            data, formulas = formula_pattern(self.delimiter).subn(TEXT_CELL, data)
+        if self.escaped is not None:
+            data = self.escaped.sub(self._plain_escape, data)
+        return data, formulas
+
+    def _again(self, given: bytes, position: int) -> bytes:
+        """The lines of a block from one on, as they were given: they come again, with more lines behind them."""
+        rest = b"\n".join(given.split(b"\n")[position:])
+        self.text_formulas -= self._plainly(rest)[1]
+        return rest
 
     def _plain_escape(self, match: re.Match[bytes]) -> bytes:
         """An escaped mark in the way of RFC 4180, any other escaped character bare."""
@@ -303,6 +328,8 @@ class Pass:
         text = _text(b"\n".join(lines[start : end + 1]))
         cells = strict_cells(text, self.plan.dialect) or [text]
         line = self.line
+        crlf = sum(1 for inner in lines[start:end] if inner.endswith(b"\r"))
+        self.inner_crlf, self.inner_lf = self.inner_crlf + crlf, self.inner_lf + end - start - crlf
         if len(cells) == self.plan.width:
             self._emit([*cells], line)
         else:
@@ -323,7 +350,7 @@ class Pass:
 
     def _record(self, text: str, *, unclosed: bool, ahead: list[bytes] | None = None) -> None:
         """Read one line as a row."""
-        if self.headers and text.encode() in self.headers:
+        if text in self._header_texts:
             self.spool.add("header-repeated", line=self.line)
             return
         if "\r" in text and self._split_at_returns(text):
@@ -358,7 +385,7 @@ class Pass:
 
     def _check_cells(self, cells: list[str]) -> None:
         limit = self.plan.limits.cell_chars
-        if any(len(cell) > limit for cell in cells):
+        if max(map(len, cells)) > limit:
             raise limit_error(self.line, "cell", limit)
 
     def _split_at_returns(self, text: str) -> bool:
@@ -403,7 +430,7 @@ class Pass:
 
     def _second_table(self, cells: list[str], ahead: list[bytes]) -> bool:
         """True when another header begins another table here; the rest of the file is then reported, not read."""
-        if not any(cell in self._labels for cell in cells[:3]):
+        if self._labels.isdisjoint(cells[:3]):
             return False
         shared = sum(1 for cell in cells if cell.strip() in self._labels)
         if shared < 2 or shared * 2 < len(cells) or len(set(cells)) < len(cells) / 2:
@@ -417,9 +444,9 @@ class Pass:
         return True
 
     def _may_be_foot(self, cells: list[str]) -> bool:
-        filled = sum(1 for cell in cells if cell.strip())
-        foot = self._after_blank and self.plan.width >= 3 and filled == 1 and len(self._foot) < FOOTER_LINES
-        return foot and bool(cells[0].strip())
+        if not self._after_blank or self.plan.width < 3 or len(self._foot) >= FOOTER_LINES:
+            return False
+        return bool(cells[0].strip()) and sum(1 for cell in cells if cell.strip()) == 1
 
     def _ragged(self, cells: list[str], line: int) -> None:
         """Put a row of the wrong width under its columns and report how."""
@@ -433,7 +460,7 @@ class Pass:
         if code == "extra-cell":
             params["extra"] = [cell[:VALUE_CHARS] for cell in aligned.extra[:20]]
         else:
-            params["missing"] = [index for index, cell in enumerate(aligned.cells) if cell is None]
+            params["missing"] = tuple(index for index, cell in enumerate(aligned.cells) if cell is None)
         self._settle()
         self.spool.add(code, params, row=self.rows + 1, line=line)
         self._emit(aligned.cells, line)
@@ -474,9 +501,17 @@ def written_dialect(dialect: Dialect) -> Dialect:
     return Dialect(delimiter, quote, quote)
 
 
-def serialize(cells: Iterable[str | None], dialect: Dialect, null: str) -> str:
+def serialize(cells: Sequence[str | None], dialect: Dialect, null: str) -> str:
     """One line of the clean table; a missing cell is the bare word that stands for it."""
     delimiter, quote = dialect.delimiter, dialect.quotechar
+    plain = delimiter.join([null if cell is None else cell for cell in cells])
+    if (
+        quote not in plain
+        and "\n" not in plain
+        and "\r" not in plain
+        and plain.count(delimiter) == len(cells) - 1
+    ):
+        return plain + "\n"
     return delimiter.join(null if cell is None else _quoted(cell, delimiter, quote) for cell in cells) + "\n"
 
 

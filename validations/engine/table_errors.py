@@ -122,6 +122,93 @@ _define(
     ),
 )
 _define(
+    "sep-line",
+    INFO,
+    Text("Line that names the separator", "Ligne qui nomme le séparateur"),
+    Text(
+        "The first line (“sep=”) tells Excel the separator; it was followed and left out.",
+        "La première ligne (« sep= ») indique le séparateur à Excel ; elle a été suivie et ignorée.",
+    ),
+    Text(
+        "Excel needs this line to open the file; it is no part of the table.",
+        "Excel a besoin de cette ligne pour ouvrir le fichier ; elle ne fait pas partie du tableau.",
+    ),
+    Text("Nothing has to be done.", "Rien à faire."),
+)
+_define(
+    "text-formula",
+    INFO,
+    Text("Numbers written as formulas", "Nombres écrits comme des formules"),
+    Text(
+        '{count:number} {count:plural|cell was|cells were} written as a formula (="0123") to keep zeros in a '
+        "spreadsheet. {count:plural|It was|They were} read as the text inside.",
+        '{count:number} {count:plural|cellule était écrite|cellules étaient écrites} comme une formule (="0123") '
+        "pour garder les zéros dans un tableur. {count:plural|Elle a été lue|Elles ont été lues} comme le texte "
+        "qu'elle contient.",
+    ),
+    Text(
+        "Programs write numbers this way so that a spreadsheet does not drop the zeros at their beginning.",
+        "Des logiciels écrivent les nombres ainsi pour qu'un tableur n'en supprime pas les zéros du début.",
+    ),
+    Text(
+        "Nothing has to be done. Turn this off in the export if the payer is stricter.",
+        "Rien à faire. Désactivez cette option à l'exportation si le payeur est plus strict.",
+    ),
+)
+_define(
+    "lines-quoted",
+    INFO,
+    Text("Lines quoted as a whole", "Lignes entre guillemets"),
+    Text(
+        "Each line stands in quotation marks as a whole; the marks were left out and the line was read as a row.",
+        "Chaque ligne est entre guillemets en entier ; les guillemets ont été retirés et la ligne lue comme telle.",
+    ),
+    Text(
+        "This happens when a file is opened as one column in a spreadsheet and saved again.",
+        "Cela arrive quand un fichier est ouvert en une seule colonne dans un tableur, puis enregistré de nouveau.",
+    ),
+    Text(
+        "Check a few rows. Send the file as the billing program wrote it, without opening it in a spreadsheet.",
+        "Vérifiez quelques lignes. Envoyez le fichier tel que le logiciel l'a produit, sans l'ouvrir dans un tableur.",
+    ),
+)
+_define(
+    "sheets-not-read",
+    WARNING,
+    Text("Sheets that were not read", "Feuilles non lues"),
+    Text(
+        "The sheet “{sheet:text}” was read; {count:number} other {count:plural|sheet|sheets} of the workbook "
+        "{count:plural|is|are} not empty and {count:plural|was|were} not.",
+        "La feuille « {sheet:text} » a été lue ; {count:number} {count:plural|autre feuille|autres feuilles} du "
+        "classeur {count:plural|n'est pas vide et n'a pas été lue|ne sont pas vides et n'ont pas été lues}.",
+    ),
+    Text(
+        "One table is read of each workbook: the largest one on a visible sheet.",
+        "Un seul tableau est lu par classeur : le plus grand d'une feuille visible.",
+    ),
+    Text(
+        "Nothing has to be done if the other sheets hold no bill. Otherwise send each as a file of its own.",
+        "Rien à faire si les autres feuilles ne contiennent pas de facturation. Sinon, envoyez chacune dans un "
+        "fichier à part.",
+    ),
+)
+_define(
+    "merged-cells",
+    INFO,
+    Text("Merged cells", "Cellules fusionnées"),
+    Text(
+        "{count:number} {count:plural|cell was|cells were} merged with the one above; "
+        "{count:plural|it was|they were} read with its value.",
+        "{count:number} {count:plural|cellule était fusionnée|cellules étaient fusionnées} avec celle du dessus ; "
+        "{count:plural|elle a été lue|elles ont été lues} avec sa valeur.",
+    ),
+    Text(
+        "A merged cell stands for each of the rows that it spans.",
+        "Une cellule fusionnée vaut pour chacune des lignes qu'elle couvre.",
+    ),
+    Text("Check these rows, or undo the merging.", "Vérifiez ces lignes, ou annulez la fusion."),
+)
+_define(
     "preamble-skipped",
     INFO,
     Text("Lines above the table", "Lignes au-dessus du tableau"),

@@ -24,6 +24,7 @@ from validations.models import RunStatus, Severity, ValidationRun
 from validations.querysets import (
     same_file_earlier,
 )
+from validations.readings import sureness
 from validations.views.shared import VIEW, enter, find_run
 
 
@@ -66,6 +67,7 @@ def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
         "overview": pages.overview(run),
         "rule_counts": pages.rule_counts(run),
         "columns": pages.columns(run),
+        "sure": sureness(run),
         "idle_rules": pages.idle_rules(run),
         "chosen_not_checked": run.summary.get("not_checked", {}).get(explorer.chosen.code, 0)
         if explorer.chosen
@@ -129,8 +131,10 @@ def _ended_title(run: ValidationRun) -> str:
 def _shown_options(run: ValidationRun) -> dict[str, Any]:
     """The reading options that were set by hand, in the form in which the form offers them."""
     options = dict(run.options)
-    if options.get("delimiter") == "\t":
-        options["delimiter"] = "tab"
+    if "delimiter" in options:
+        options["delimiter"] = {"\t": "tab", " ": "space"}.get(options["delimiter"], options["delimiter"])
+    if options.get("quotechar") == "":
+        options["quotechar"] = "none"
     return options
 
 

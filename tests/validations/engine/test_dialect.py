@@ -96,7 +96,7 @@ def test_a_sep_line_names_the_delimiter_and_is_no_row(tmp_path: Path) -> None:
     parsed = parse(tmp_path, b"sep=|\na|b\n1|2,5\n3|4,5\n")
 
     assert (labels(parsed), cells(parsed)) == (["a", "b"], [["1", "2,5"], ["3", "4,5"]])
-    assert not parsed.counts
+    assert parsed.counts == {"sep-line": 1}
 
 
 @pytest.mark.parametrize(

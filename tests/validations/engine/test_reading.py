@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mutations import mutated
 from tests.support.reading import cells, cleaned, labels, parse
+from validations.engine.cells import letter
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
-from validations.engine.reading import Parsed, letter, read
+from validations.engine.reading import Parsed, read
 
 GOOD = "no;médecin;montant\r\n" + "".join(f"{n};Côté {n};{n},50\r\n" for n in range(1, 501))
 
@@ -111,26 +113,3 @@ def parsed_or_refused(folder: Path, data: bytes) -> Parsed | None:
         return parse(folder, data)
     except UnreadableFileError as error:
         return None if error.sentence("fr") else parse(folder, b"")
-
-
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """The bytes with a few things done to them that files suffer."""
-    changed = bytearray(data)
-    for _ in range(chance.randint(1, 12)):
-        place = chance.randrange(len(changed))
-        what = chance.choice(
-            [b'"', b"'", b";", b"\n", b"\r", b"\0", b"\xff", b"\xe9", b"\\", b'""', b"\xef\xbb\xbf"]
-        )
-        match chance.randrange(4):
-            case 0:
-                changed[place:place] = what
-            case 1:
-                changed[place : place + chance.randrange(1, 40)] = b""
-            case 2:
-                changed[place : place + 1] = what * chance.randrange(1, 4)
-            case _:
-                other = chance.randrange(len(changed))
-                changed[place:place] = changed[other : other + 200]
-        if not changed:
-            return b""
-    return bytes(changed)

@@ -29,7 +29,6 @@ PROSE = (
 
 NO_TABLES = {
     "a PDF file": b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\n",
-    "an Excel workbook": archive("[Content_Types].xml", "xl/workbook.xml"),
     "a ZIP archive": archive("a.csv"),
     "a program": b"\x7fELF\x02\x01\x01" + b"\0" * 60,
     "a PNG image": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
@@ -50,7 +49,16 @@ def test_a05_what_is_no_table_is_refused_by_its_name(tmp_path: Path, what: str) 
 
     assert caught.value.code == "not-a-table"
     assert what in caught.value.sentence("en")
-    assert caught.value.sentence("fr").startswith("Il s’agit d")
+    assert caught.value.sentence("fr").startswith("Il s’agit d’un")
+
+
+def test_a05_a_workbook_named_as_a_text_file_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError) as caught:
+        parse(tmp_path, archive("[Content_Types].xml", "xl/workbook.xml"))
+
+    assert caught.value.code == "workbook-renamed"
+    assert "an Excel workbook" in caught.value.sentence("en")
+    assert caught.value.sentence("fr").startswith("Il s’agit d’un classeur Excel")
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n", b"\xff\xfe", b"   \n\t\n", b"\0\0\0\0"])

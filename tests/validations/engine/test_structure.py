@@ -83,7 +83,7 @@ def test_b02_a_line_end_in_a_quoted_cell_is_part_of_the_cell(tmp_path: Path) -> 
 
     assert cells(parsed)[5] == ["98", "2025-02-01", "Roy\r\nLuc;\n\nfils", "4,50"]
     assert places(parsed, "missing-cell") == [(7, 11)]
-    assert set(parsed.counts) == {"missing-cell", "mixed-line-ends"}
+    assert set(parsed.counts) == {"missing-cell"}
 
 
 def test_b02_a_stray_quote_in_a_cell_is_reported_and_kept(tmp_path: Path) -> None:
@@ -174,3 +174,40 @@ def test_b04_findings_without_number_take_no_memory_without_number(tmp_path: Pat
     assert parsed.counts["missing-cell"] == 40_000
     assert sum(1 for _ in parsed.findings()) == 40_000
     assert len(parsed.spool._waiting) < 5_000
+
+
+def test_b02_line_ends_inside_cells_are_no_line_ends_of_another_kind(tmp_path: Path) -> None:
+    data = table(b'98;2025-02-01;"Roy\nLuc";4,50\n').replace(b"\n", b"\r\n").replace(b"Roy\r\n", b"Roy\n")
+    parsed = parse(tmp_path, data)
+
+    assert (cells(parsed)[5][2], parsed.reading.line_ends) == ("Roy\nLuc", "crlf")
+    assert not parsed.counts
+
+
+def test_numbers_written_as_formulas_are_read_as_their_text_and_counted_once(tmp_path: Path) -> None:
+    parsed = parse(tmp_path, table(b'="098";2025-02-01;"=""Roy; Luc""";4,50\n', b'="099";x;"a\nb";1\n'))
+
+    assert cells(parsed)[5] == ["098", "2025-02-01", "Roy; Luc", "4,50"]
+    assert (cells(parsed)[6][0], params(parsed, "text-formula")) == ("099", {"count": 3})
+    assert set(parsed.counts) == {"text-formula"}
+
+
+def test_b06_a_formula_that_would_compute_stays_as_it_is(tmp_path: Path) -> None:
+    parsed = parse(tmp_path, table(b'98;2025-02-01;"=HYPERLINK(""http://x"")";4,50\n'))
+
+    assert cells(parsed)[5][2] == '=HYPERLINK("http://x")'
+    assert not parsed.counts
+
+
+def test_lines_quoted_as_a_whole_are_read_as_rows(tmp_path: Path) -> None:
+    lines = table(b'98;2025-02-01;"Roy; Luc";4,50\n').splitlines()
+    parsed = parse(tmp_path, b"".join(b'"' + line.replace(b'"', b'""') + b'"\n' for line in lines))
+
+    assert cells(parsed)[5] == ["98", "2025-02-01", "Roy; Luc", "4,50"]
+    assert parsed.counts == {"lines-quoted": 1}
+
+
+def test_one_column_of_quoted_texts_is_one_column(tmp_path: Path) -> None:
+    parsed = parse(tmp_path, b'"nom"\n"Roy, Luc"\n"Roy, Ann"\n"Noel, Zoe"\n')
+
+    assert cells(parsed) == [["Roy, Luc"], ["Roy, Ann"], ["Noel, Zoe"]]

@@ -5,6 +5,8 @@ from validations.engine.texts import CodeTexts, Text
 
 _ISO = "'([0-9]{4})-([0-9]{2})-([0-9]{2})'"
 _SLASHES = "'([0-9]{2})/([0-9]{2})/([0-9]{4})'"
+# How spreadsheets keep a day: as the number of days since the one before 1900; these are the years 2000 to 2099.
+_SERIAL, _DAY_ZERO, _FIRST_SERIAL, _LAST_SERIAL = "'[3-7][0-9]{4}(\\.0+)?'", "1899-12-30", 36526, 73050
 
 
 @rule
@@ -27,7 +29,13 @@ class DateFormat(Rule):
             "other-format": Text(
                 "“{title:text}” is written unlike the rest of its column, which uses {form:text}.",
                 "« {title:text} » n'est pas écrite comme le reste de sa colonne, qui utilise {form:text}.",
-            )
+            ),
+            "serial": Text(
+                "“{title:text}” holds the number that a spreadsheet keeps for a day, instead of a date written "
+                "{form:text}.",
+                "« {title:text} » contient le nombre qu'un tableur garde pour un jour, au lieu d'une date écrite "
+                "{form:text}.",
+            ),
         },
         explanation=Text(
             "One column has one date format; a date in another one could be read with day and month swapped.",
@@ -53,13 +61,25 @@ def _failures(facts: FieldFacts) -> str:
         "title_fr": literal(facts.title_fr),
         "form_en": literal(facts.form_en),
         "form_fr": literal(facts.form_fr),
-        "case": "CASE WHEN fix IS NOT NULL THEN 'other-format' END",
+        "case": f"CASE WHEN {_is_serial(raw)} THEN 'serial' WHEN fix IS NOT NULL THEN 'other-format' END",
     }
     selected = hits(facts.name, value=raw, params=params, suggestion="fix")
     return (
-        f"SELECT {selected} FROM (SELECT row, {raw}, {certain} AS fix FROM odd_rows "
+        f"SELECT {selected} FROM (SELECT row, {raw}, CASE WHEN {_is_serial(raw)} THEN {_of_serial(facts, raw)} "
+        f"ELSE {certain} END AS fix FROM odd_rows "
         f"WHERE {facts.column} IS NULL AND {raw} <> '')"
     )
+
+
+def _is_serial(raw: str) -> str:
+    """The SQL condition that a cell is the number of a day; never NULL."""
+    is_in_years = f"coalesce(TRY_CAST({raw} AS DOUBLE) BETWEEN {_FIRST_SERIAL} AND {_LAST_SERIAL}, false)"
+    return f"(regexp_full_match({raw}, {_SERIAL}) AND {is_in_years})"
+
+
+def _of_serial(facts: FieldFacts, raw: str) -> str:
+    day = f"DATE '{_DAY_ZERO}' + TRY_CAST(TRY_CAST({raw} AS DOUBLE) AS INTEGER)"
+    return f"strftime({day}, {literal(facts.pattern or '%Y-%m-%d')})"
 
 
 def _certain_fix(facts: FieldFacts, raw: str) -> str:

@@ -27,3 +27,16 @@ def test_b09_a_column_in_which_day_and_month_could_be_swapped_is_a_warning(judge
     (found,) = judged.of("date-ambiguous")
     assert found["severity"] == "warning"
     assert found["row"] is None
+
+
+def test_the_number_of_a_day_is_called_one_and_its_date_is_suggested(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(
+        lines({}, {"service_date": "46085"}, {"service_date": "46085.0"}, {"service_date": "99999"})
+    )
+    found = [(f["row"], f["suggestion"], f["params"]["case"]) for f in judged.of("date-format")]
+    assert found == [(2, "2026-03-04", "serial"), (3, "2026-03-04", "serial"), (4, None, None)]
+
+
+def test_the_number_of_a_day_is_suggested_in_the_format_of_its_column(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines({"service_date": "17/02/2026"}, {"service_date": "46085"}))
+    assert [f["suggestion"] for f in judged.of("date-format")] == ["04/03/2026"]

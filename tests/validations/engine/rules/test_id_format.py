@@ -1,5 +1,7 @@
 """Rule id-format."""
 
+import pytest
+
 from tests.support.judging import JudgeRows, lines
 
 
@@ -24,3 +26,12 @@ def test_scientific_notation_of_a_spreadsheet_has_its_own_message(judge_rows: Ju
 def test_leading_zeros_are_kept_in_the_record(judge_rows: JudgeRows) -> None:
     (record,) = judge_rows(lines({"invoice_number": "000000042"})).records
     assert record["invoice_number"] == "000000042"
+
+
+@pytest.mark.parametrize("text", ["１２３４５６７８９", "\u00a0123456789\u202f", "123456789\u200b"])
+def test_full_width_digits_and_no_break_spaces_are_read_and_reported(
+    judge_rows: JudgeRows, text: str
+) -> None:
+    judged = judge_rows(lines({"invoice_number": text}))
+    assert [record["invoice_number"] for record in judged.records] == ["123456789"]
+    assert [finding["code"] for finding in judged.findings] == ["value-normalized"]
