@@ -5,20 +5,16 @@ import uuid
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from validations import pages
-from validations.downloads import LinesResponse
-from validations.exports.csv import findings_csv
-from validations.querysets import (
-    findings_filtered,
-)
+from validations.downloads import BlocksResponse, as_asked
+from validations.exports import Format, Source, formats
+from validations.exports.csv import FindingsCsv
+from validations.exports.source import Wanted
+from validations.models import ValidationRun
 from validations.sentences import reader_language
 from validations.views.shared import EXPORT, as_download, enter, find_run
-
-# Rows of a download that are read from the database at once.
-EXPORT_CHUNK = 2000
 
 
 @login_required
@@ -28,17 +24,22 @@ def run_findings_csv(request: HttpRequest, slug: str, run_id: uuid.UUID) -> Http
     organization = enter(request, slug, EXPORT)
     run = find_run(organization, run_id)
     filters = pages.Filters.of(request.GET)
-    code = "" if filters.code == pages.EVERYTHING else filters.code
-    findings = findings_filtered(
-        run, code=code, severity=filters.severity, search=filters.search, sort=filters.sort
+    wanted = Wanted(
+        code="" if filters.code == pages.EVERYTHING else filters.code,
+        severity=filters.severity,
+        search=filters.search,
+        sort=filters.sort,
     )
-    language = reader_language()
-    lines = findings_csv(
-        findings.iterator(chunk_size=EXPORT_CHUNK),
-        language,
-        delimiter=";" if language == "fr" else ",",
-        with_bom=True,
-    )
-    response = LinesResponse(lines, content_type="text/csv; charset=utf-8")
-    stem = run.file_name.rsplit(".", 1)[0]
-    return as_download(response, f"{stem} – {_('findings')}.csv")
+    return _sent(run, formats[FindingsCsv.name], wanted)
+
+
+def _sent(run: ValidationRun, kind: Format, wanted: Wanted) -> HttpResponseBase:
+    """The file, made while it is sent."""
+    source = Source(run=run, language=reader_language(), wanted=wanted)
+    response = BlocksResponse(as_asked(kind.blocks(source)), content_type=kind.content_type)
+    return as_download(response, file_name(run, kind))
+
+
+def file_name(run: ValidationRun, kind: Format) -> str:
+    """What the file is called on the reader's machine."""
+    return f"{run.file_name.rsplit('.', 1)[0]} – {kind.suffix}.{kind.extension}"
