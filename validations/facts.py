@@ -18,7 +18,7 @@ class Fact:
 
     label: str
     value: str | int | None
-    kind: Literal["text", "number", "money"] = "text"
+    kind: Literal["text", "count", "money"] = "text"
     severity: str = ""
 
 
@@ -42,8 +42,8 @@ def reading_facts(run: ValidationRun) -> list[Fact]:
         Fact(_("Separator"), character(reading.get("delimiter"))),
         Fact(_("Quote character"), character(reading.get("quotechar"))),
         Fact(_("Column names"), _("line %(line)d") % {"line": header} if header else _("none in the file")),
-        Fact(_("Lines skipped before"), reading.get("skipped_lines") or 0, "number"),
-        Fact(_("Columns"), len(reading.get("columns", [])), "number"),
+        Fact(_("Lines skipped before"), reading.get("skipped_lines") or 0, "count"),
+        Fact(_("Columns"), len(reading.get("columns", [])), "count"),
     ]
 
 
@@ -61,12 +61,12 @@ def _origin(run: ValidationRun) -> list[Fact]:
 def _counts(run: ValidationRun) -> list[Fact]:
     summary = run.summary
     return [
-        Fact(_("Rows"), summary.get("rows", 0), "number"),
-        Fact(_("Rows checked"), summary.get("rows_checked", summary.get("rows", 0)), "number"),
-        Fact(_("Rows with errors"), summary.get("rows_with_errors", 0), "number"),
-        Fact(_("Errors"), run.error_count, "number"),
-        Fact(_("Warnings"), run.warning_count, "number"),
-        Fact(_("Remarks"), run.info_count, "number"),
+        Fact(_("Rows"), summary.get("rows", 0), "count"),
+        Fact(_("Rows checked"), summary.get("rows_checked", summary.get("rows", 0)), "count"),
+        Fact(_("Rows with errors"), summary.get("rows_with_errors", 0), "count"),
+        Fact(_("Errors"), run.error_count, "count"),
+        Fact(_("Warnings"), run.warning_count, "count"),
+        Fact(_("Remarks"), run.info_count, "count"),
     ]
 
 

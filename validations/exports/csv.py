@@ -17,7 +17,7 @@ from validations.sentences import message_of, title_of
 LINES_AT_ONCE = 256
 
 
-class _Line:
+class Line:
     """Takes what the csv writer writes and hands it back."""
 
     def write(self, text: str) -> str:
@@ -66,7 +66,7 @@ def findings_csv(
 
 
 def _lines(header: list[str], rows: Iterator[list[str]], *, delimiter: str, with_bom: bool) -> Iterator[str]:
-    writer = csv.writer(_Line(), delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer = csv.writer(Line(), delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     yield ("\ufeff" if with_bom else "") + writer.writerow(header)
     for row in rows:
         yield writer.writerow(row)

@@ -37,8 +37,8 @@ def _write_rules(book: Book, sheet: Any, source: Source, row: int) -> None:
         cells: tuple[tuple[Value, Kind, str], ...] = (
             (title_of(rule.code, source.language), "text", ""),
             (severity, "text", rule.severity),
-            (rule.count, "number", ""),
-            (rule.lines, "number", ""),
+            (rule.count, "count", ""),
+            (rule.lines, "count", ""),
             (rule.amount_cents, "money", ""),
         )
         for index, (value, kind, mark) in enumerate(cells):

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TypeVar
 
+from validations import rebuilding
 from validations.models import Finding, ValidationRun
-from validations.querysets import findings_filtered
+from validations.querysets import findings_filtered, findings_of
+from validations.rebuilding import Row
 
 T = TypeVar("T")
 
@@ -13,6 +16,8 @@ T = TypeVar("T")
 CHUNK = 2000
 # Rows between two looks at whether to go on, and two reports of how far it is.
 TICK = 500
+# Of columns, of which a file has at most 2,000.
+FILE_FINDINGS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Wanted:
         return not (self.code or self.severity or self.search)
 
 
-def nothing(done: int) -> None:
+def untold(rows: int) -> None:
     """Progress that nobody asked for."""
 
 
@@ -41,8 +46,8 @@ class Source:
     run: ValidationRun
     language: str
     wanted: Wanted = field(default_factory=Wanted)
-    # Told every few hundred rows how many there were; what it raises ends the file.
-    tick: Callable[[int], None] = nothing
+    # Told now and then how many more rows were read; what it raises ends the file.
+    tick: Callable[[int], None] = untold
 
     def findings(self) -> Iterator[Finding]:
         """The findings asked for, read from the database piece by piece."""
@@ -50,11 +55,36 @@ class Source:
         found = findings_filtered(
             self.run, code=wanted.code, severity=wanted.severity, search=wanted.search, sort=wanted.sort
         )
-        return self.counted(found.iterator(chunk_size=CHUNK))
+        return self._counted(found.iterator(chunk_size=CHUNK))
 
-    def counted(self, rows: Iterator[T]) -> Iterator[T]:
-        """The same rows, and a tick now and then."""
+    def table(self) -> Iterator[Row]:
+        """The rows of the file as they were sent, read piece by piece."""
+        return self._counted(rebuilding.rows_of(self.run))
+
+    def rows(self) -> Iterator[tuple[Row, list[Finding]]]:
+        """The same rows, each with all of its findings."""
+        beside = _by_row(findings_of(self.run).order_by("line", "id").iterator(chunk_size=CHUNK))
+        waiting = next(beside, None)
+        for row in self.table():
+            # What stands at a row that is no record, such as a row of totals, is told elsewhere.
+            while waiting and waiting[0] < row.number:
+                waiting = next(beside, None)
+            yield row, waiting[1] if waiting and waiting[0] == row.number else []
+
+    def file_findings(self) -> list[Finding]:
+        """What concerns the columns of the whole file; there are few."""
+        return list(findings_of(self.run).filter(row=None).exclude(column_index=None)[:FILE_FINDINGS])
+
+    def _counted(self, rows: Iterator[T]) -> Iterator[T]:
         for number, row in enumerate(rows, start=1):
             if number % TICK == 0:
-                self.tick(number)
+                self.tick(TICK)
             yield row
+
+
+def _by_row(findings: Iterator[Finding]) -> Iterator[tuple[int, list[Finding]]]:
+    """The findings of each row, in the order of the rows."""
+    with_row = (finding for finding in findings if finding.row is not None)
+    for row, group in groupby(with_row, key=lambda finding: finding.row):
+        if row is not None:
+            yield row, list(group)

@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +22,13 @@ CELL_CHARS = 32_000
 # The width of a sheet's name.
 NAME_CHARS = 31
 PIECE_BYTES = 64 * 1024
+# What fits the box of a note.
+NOTE_CHARS = 1_000
+_NOTE_LOOK = {"x_scale": 2.2, "y_scale": 1.1, "author": "Bordereau", "font_size": 9}
 
-Kind = Literal["text", "number", "money", "date", "time"]
-Value = str | int | float | date | time | None
+# A count has groups of three, a number none; money comes in cents and is shown with its sign, a decimal without.
+Kind = Literal["text", "number", "count", "decimal", "money", "date"]
+Value = str | int | float | date | None
 
 # Ink and paper of each severity, as on the pages; both languages of money; the form of dates that both read.
 COLOURS = {
@@ -36,7 +40,8 @@ HEAD = ("#FFFFFF", "#0B6B62")
 _MONEY = {"fr": '#,##0.00" $"', "en": '"$"#,##0.00;-"$"#,##0.00'}
 # XML has no such characters; the end of a line and a tab may stand in a cell.
 _NO_XML = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_EPOCH = date(1900, 1, 1)
+# The calendar of spreadsheets, whose first two months every program counts in its own way.
+_EPOCH = date(1900, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,9 @@ class Book:
         """How a cell of that kind looks, marked when a severity is given."""
         key = (kind, severity)
         if key not in self._styles:
-            form = {"money": self._money, "date": "yyyy-mm-dd", "time": "hh:mm", "number": "#,##0"}.get(kind)
+            form = {"money": self._money, "decimal": "#,##0.00", "date": "yyyy-mm-dd", "count": "#,##0"}.get(
+                kind
+            )
             look: dict[str, Any] = {"num_format": form} if form else {}
             if severity:
                 ink, paper = COLOURS[severity]
@@ -112,8 +119,7 @@ class Book:
             sheet.write_string(row, index, text_cell(value), self.style("text", severity))
         elif isinstance(value, int | float):
             sheet.write_number(row, index, value / 100 if kind == "money" else value, style)
-        elif isinstance(value, date) and not isinstance(value, datetime) and value < _EPOCH:
-            # The calendar of spreadsheets begins in 1900.
+        elif value < _EPOCH:
             sheet.write_string(row, index, value.isoformat(), self.style("text", severity))
         else:
             sheet.write_datetime(row, index, value, style)
@@ -150,6 +156,10 @@ class Table:
         marked = marks or {}
         for index, (value, column) in enumerate(zip(values, self._columns, strict=True)):
             self._book.put(self.sheet, self.row, index, value, column.kind, marked.get(index, ""))
+
+    def note(self, index: int, text: str) -> None:
+        """Pin a note to a cell of the row written last."""
+        self.sheet.write_comment(self.row, index, text_cell(text)[:NOTE_CHARS], _NOTE_LOOK)
 
     def end(self) -> None:
         """Let the last sheet's header filter what stands below it."""
