@@ -24,7 +24,7 @@ class Fact:
 
 def facts_of(run: ValidationRun) -> list[Fact]:
     """The verdict, the counts, the amounts, and how the file was read."""
-    return [*_origin(run), *_counts(run), *_amounts(run), *reading_facts(run)]
+    return [*origin_facts(run), *_counts(run), *_amounts(run), *reading_facts(run)]
 
 
 def amount_accepted_cents(run: ValidationRun) -> int:
@@ -47,7 +47,8 @@ def reading_facts(run: ValidationRun) -> list[Fact]:
     ]
 
 
-def _origin(run: ValidationRun) -> list[Fact]:
+def origin_facts(run: ValidationRun) -> list[Fact]:
+    """The verdict, and where it comes from: file, format, times."""
     verdict = str(run.get_verdict_display())
     return [
         Fact(_("Result"), verdict, severity=_TONES.get(Verdict(run.verdict), "") if run.verdict else ""),
