@@ -1,11 +1,17 @@
 """Downloads that are made while they are sent."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import cast
+from typing import IO, cast
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.utils import timezone, translation
+
+from validations.exports import Format
+from validations.models import ValidationRun
+
+# A stored file leaves in pieces of this size.
+PIECE_BYTES = 256 * 1024
 
 
 class BlocksResponse(StreamingHttpResponse):
@@ -39,3 +45,20 @@ def _in(blocks: Iterator[bytes], language: str, zone: object) -> Iterator[bytes]
         if not block:
             return
         yield block
+
+
+class Pieces:
+    """The bytes of an open file; closed with the answer, however much of it was sent."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.close = file.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._file.read(PIECE_BYTES):
+            yield piece
+
+
+def file_name(run: ValidationRun, kind: Format) -> str:
+    """What the file is called on the reader's machine."""
+    return f"{run.file_name.rsplit('.', 1)[0]} – {kind.suffix}.{kind.extension}"
