@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,8 @@ _DIGITS = 15  # as many as a spreadsheet's numbers keep
 _KINDS: dict[str, Kind] = {"number": "number", "integer": "number", "date": "date"}
 # One mark for decimals; no group of three behind it, which the other language would read as thousands.
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:[.,]\d{1,2})?", re.ASCII)
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class AnnotatedXlsx(Format):
@@ -135,7 +137,7 @@ def typed(text: str, kind: Kind) -> Value:
 
 def _day(text: str) -> Value:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date() if len(text) == len("2026-11-25") else text  # noqa: DTZ007 -- a day
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else text
     except ValueError:
         return text
 
