@@ -88,5 +88,7 @@ def _value(client: Any, key: Any) -> Any:
         b"list": lambda name: client.lrange(name, 0, -1),
         b"zset": lambda name: client.zrange(name, 0, -1),
         b"stream": client.xrange,
+        # A key that has ended since it was listed.
+        b"none": client.get,
     }
     return readers[client.type(key)](key)
