@@ -4,6 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -59,6 +60,17 @@ def test_b07_markup_in_a_cell_is_text_and_never_xml(run: ValidationRun, export: 
     assert "<r><t>raw</t></r>" in [value.rstrip() for value in values]
     assert "_x0041_" in values
     assert "a�b�[31m" in values
+
+
+def test_b07_every_part_of_a_workbook_is_well_formed_whatever_a_file_held(
+    run: ValidationRun, export: Export
+) -> None:
+    run.file_name = "\x0b<&>\ufffe.csv"
+    for name in ("findings-xlsx", "annotated-xlsx"):
+        with zipfile.ZipFile(io.BytesIO(export(name, run))) as archive:
+            assert archive.testzip() is None
+            for entry in archive.namelist():
+                ET.fromstring(archive.read(entry))  # noqa: S314 -- made a moment ago
 
 
 def test_the_header_stays_in_sight_and_filters(run: ValidationRun, export: Export) -> None:
