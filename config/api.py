@@ -12,6 +12,7 @@ from jobs.api import public_router as health_router
 from jobs.api import router as queue_router
 from organizations.authentication import API_AUTH, OPERATOR_AUTH
 from validations.api import router as validations_router
+from validations.export_api import router as exports_router
 from validations.intake import UploadRefusedError
 
 api = NinjaAPI(
@@ -22,6 +23,7 @@ api = NinjaAPI(
     description="Send a billing file, follow its run, read what to fix; for operators, look after the queues.",
 )
 api.add_router("/validations", validations_router)
+api.add_router("/validations", exports_router)
 api.add_router("/queue", queue_router, auth=OPERATOR_AUTH)
 api.add_router("/queue/analyses", analyses_router, auth=OPERATOR_AUTH)
 api.add_router("/health", health_router)

@@ -26,7 +26,18 @@ UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 SUBJECT_LENGTH = 200
 # Parameters that hold words of the product and numbers only, whoever sent the file.
 OWN_WORDS = frozenset(
-    {"verdict", "error_code", "error_params", "alert", "change", "subject", "state", "policy", "trouble"}
+    {
+        "verdict",
+        "error_code",
+        "error_params",
+        "format",
+        "alert",
+        "change",
+        "subject",
+        "state",
+        "policy",
+        "trouble",
+    }
 )
 # What news of no organization come from.
 SITE_NAME = "Bordereau"

@@ -1,15 +1,26 @@
 """The smallest valid row of each model."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from organizations.models import Membership, Organization, User
 from organizations.roles import Role
 from validations import services
-from validations.models import Finding, Profile, ResultSet, RunStatus, ValidationRun
+from validations.models import (
+    Export,
+    ExportStatus,
+    Finding,
+    Profile,
+    ResultSet,
+    RunStatus,
+    ValidationRun,
+)
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -91,4 +102,20 @@ def completed_run(
         "by_code": [{"code": "required", "severity": "error", "count": findings, "rows": findings}]
     }
     made.save()
+    return made
+
+
+def made_export(run: ValidationRun, by: User | None = None, **fields: Any) -> Export:
+    """A file of the run that a worker has made, and that is kept for a while yet."""
+    defaults: dict[str, Any] = {
+        "format": "report-json",
+        "language": "en",
+        "time_zone": "America/Montreal",
+        "status": ExportStatus.READY,
+        "size_bytes": 2,
+        "expires_at": timezone.now() + timedelta(days=1),
+    }
+    made: Export = Export(organization_id=run.organization_id, run=run, created_by=by, **defaults | fields)
+    made.file.save("export.json", ContentFile(b"{}"), save=False)
+    made.save(force_insert=True)
     return made

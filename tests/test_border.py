@@ -21,7 +21,7 @@ from organizations.models import ApiKey, Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.news import told
-from validations.models import Profile, ValidationRun
+from validations.models import Export, Profile, ValidationRun
 
 # Stands in everything that the foreign organization has, and in no page of anybody else.
 MARK = "zqxwforeign"
@@ -36,6 +36,9 @@ ORGANIZATION = "organization"
 RUN = "run"
 NOTICE = "notice"
 API_RUN = "api run"
+# Takes the file of a run beside the run.
+EXPORT = "export"
+API_EXPORT = "api export"
 # Takes the address of an organization as a field; a test below sends it.
 API_UPLOAD = "api upload"
 
@@ -58,6 +61,12 @@ KNOWN: dict[str, tuple[str, str]] = {
     "validations:run-events": (RUN, "get"),
     "validations:run-progress": (RUN, "get"),
     "validations:run-findings-csv": (RUN, "get"),
+    "validations:run-export": (RUN, "post"),
+    "validations:export-detail": (EXPORT, "get"),
+    "validations:export-events": (EXPORT, "get"),
+    "validations:export-progress": (EXPORT, "get"),
+    "validations:export-file": (EXPORT, "get"),
+    "validations:export-cancel": (EXPORT, "post"),
     "validations:run-cancel": (RUN, "post"),
     "validations:run-retry": (RUN, "post"),
     "validations:run-again": (RUN, "post"),
@@ -75,6 +84,9 @@ KNOWN: dict[str, tuple[str, str]] = {
     "api:create_validation": (API_UPLOAD, "post"),
     "api:get_validation": (API_RUN, "get"),
     "api:list_findings": (API_RUN, "get"),
+    "api:create_export": (API_RUN, "post"),
+    "api:get_export": (API_EXPORT, "get"),
+    "api:get_export_file": (API_EXPORT, "get"),
     "api:queue_stats": (OPERATORS, "get"),
     "api:queue_health": (OPERATORS, "get"),
     "api:queue_info": (OPERATORS, "get"),
@@ -121,6 +133,7 @@ class Foreign:
     organization: Organization
     run: ValidationRun
     notice: Notification
+    export: Export
 
 
 @pytest.fixture
@@ -131,7 +144,7 @@ def foreign(db: None) -> Foreign:
     Profile.objects.create(
         organization=place, name=MARK, title_en=MARK, title_fr=MARK, descriptor=factories.profile().descriptor
     )
-    return Foreign(place, run, told(place, person))
+    return Foreign(place, run, told(place, person), factories.made_export(run, person))
 
 
 @pytest.fixture
@@ -153,13 +166,16 @@ def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str,
     rest = ["quebec-medical"] if name == "validations:profile-template" else []
     if kind == ORGANIZATION:
         pairs = [([foreign.organization.slug, *rest], [MADE_UP_SLUG, *rest])]
-    elif kind == RUN:
+    elif kind in (RUN, EXPORT):
         run, made_up = str(foreign.run.pk), str(uuid4())
+        more = [str(foreign.export.pk)] if kind == EXPORT else []
         pairs = [
-            ([own.slug, run], [own.slug, made_up]),
-            ([foreign.organization.slug, run], [MADE_UP_SLUG, made_up]),
-            ([foreign.organization.slug, made_up], [MADE_UP_SLUG, run]),
+            ([own.slug, run, *more], [own.slug, made_up, *more]),
+            ([foreign.organization.slug, run, *more], [MADE_UP_SLUG, made_up, *more]),
+            ([foreign.organization.slug, made_up, *more], [MADE_UP_SLUG, run, *more]),
         ]
+    elif kind == API_EXPORT:
+        pairs = [([str(foreign.run.pk), str(foreign.export.pk)], [str(uuid4()), str(uuid4())])]
     else:
         pairs = [([str(foreign.notice.pk if kind == NOTICE else foreign.run.pk)], [str(uuid4())])]
     return [(reverse(name, args=one), reverse(name, args=other)) for one, other in pairs]
@@ -175,10 +191,17 @@ class Seen:
     queries: int
 
 
-def seen(client: Client, method: str, address: str) -> Seen:
+def body(name: str, method: str) -> dict[str, str]:
+    """What is sent along, where an address reads it before it looks who asks for what."""
+    if (name, method) != ("api:create_export", "post"):
+        return {}
+    return {"data": '{"format": "report-pdf"}', "content_type": "application/json"}
+
+
+def seen(client: Client, method: str, address: str, **sent: str) -> Seen:
     """An answer without what differs from request to request."""
     with CaptureQueriesContext(connection) as queries:
-        response = getattr(client, method)(address)
+        response = getattr(client, method)(address, **sent)
     text = "" if response.streaming else response.content.decode()
     text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text).replace(address, "(address)")
     headers = str(dict(response.headers)).replace(address, "(address)")
@@ -192,22 +215,22 @@ def test_d01_every_address_of_the_site_is_known_to_these_tests() -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, API_RUN))
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, API_RUN, EXPORT, API_EXPORT))
 def test_d01_what_is_foreign_answers_like_what_never_was(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str, method: str
 ) -> None:
     for actor, client in clients.items():
         pairs = addresses(name, organization, foreign)
         # The first request of a browser may write its session; it counts for none of the two.
-        seen(client, method, pairs[0][1])
+        seen(client, method, pairs[0][1], **body(name, method))
         for theirs, nobodys in pairs:
-            expected = seen(client, method, nobodys)
-            assert seen(client, method, theirs) == expected, (actor, theirs)
+            expected = seen(client, method, nobodys, **body(name, method))
+            assert seen(client, method, theirs, **body(name, method)) == expected, (actor, theirs)
             assert expected.status in (302, 401, 403, 404, 405), actor
             assert MARK not in expected.text, actor
 
 
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE))
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, EXPORT))
 def test_d01_people_of_another_organization_get_404_and_change_nothing(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
@@ -223,12 +246,16 @@ def test_d01_people_of_another_organization_get_404_and_change_nothing(
     assert Notification.unscoped.filter(pk=foreign.notice.pk, read_at=None).exists()
 
 
-@pytest.mark.parametrize("name", of_kind(API_RUN))
+@pytest.mark.parametrize("name", of_kind(API_RUN, API_EXPORT))
 def test_d01_programs_and_people_get_404_for_a_foreign_run_in_the_api(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
     ((theirs, _nobodys),) = addresses(name, organization, foreign)
-    found = {actor: client.get(theirs).status_code for actor, client in clients.items()}
+    method = KNOWN[name][1]
+    found = {
+        actor: getattr(client, method)(theirs, **body(name, method)).status_code
+        for actor, client in clients.items()
+    }
     assert found == dict.fromkeys(ACTORS, 404) | {"anonymous": 401}
 
 

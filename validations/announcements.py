@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 
 from organizations.announcements import Announcement, announce
-from validations.models import RunStatus, ValidationRun
+from validations.models import Export, RunStatus, ValidationRun
 
 
 def announce_end(run: ValidationRun) -> None:
@@ -33,5 +34,26 @@ def announce_end(run: ValidationRun) -> None:
             key=f"run:{run.pk}:{run.status}:{run.job.attempt if run.job else 0}",
             path=reverse("validations:run-detail", args=[run.organization.slug, run.pk]),
             parameters=parameters,
+        )
+    )
+
+
+def announce_export(export: Export) -> None:
+    """Tell whoever asked for a file that it is ready."""
+    if export.created_by_id is None:
+        return
+    run = export.run
+    announce(
+        Announcement(
+            kind="report_ready",
+            organization_id=export.organization_id,
+            user_ids=(export.created_by_id,),
+            key=f"export:{export.pk}",
+            path=reverse("validations:export-detail", args=[run.organization.slug, run.pk, export.pk]),
+            parameters={
+                "file_name": run.file_name,
+                "format": export.format,
+                "keep_days": settings.EXPORT_KEEP_DAYS,
+            },
         )
     )

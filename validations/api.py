@@ -162,7 +162,7 @@ def create_validation(
 @router.get("/{uuid:validation_id}", response=RunBody, summary="Follow a run")
 def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
     """Where a run is and, once it is completed, what was found."""
-    run = _run(request, validation_id, "validations.view_validationrun")
+    run = find_validation(request, validation_id, "validations.view_validationrun")
     job = run.job
     return RunBody(
         validation_id=run.pk,
@@ -191,7 +191,7 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
 @router.get("/{uuid:validation_id}/findings", response=FindingsBody, summary="Read what to fix")
 def list_findings(request: HttpRequest, validation_id: UUID, filters: Query[FindingFilters]) -> FindingsBody:
     """One page of what was found, at most 500 a page."""
-    run = _run(request, validation_id, "validations.view_finding")
+    run = find_validation(request, validation_id, "validations.view_finding")
     page = findings_page(run, **filters.dict())
     language = reader_language()
     return FindingsBody(
@@ -234,7 +234,11 @@ def _organization(request: HttpRequest, slug: str, permission: str) -> Organizat
     return organization
 
 
-def _run(request: HttpRequest, run_id: UUID, permission: str) -> ValidationRun:
+def find_validation(request: HttpRequest, run_id: UUID, permission: str) -> ValidationRun:
+    """The run, for somebody with that right in its organization.
+
+    Raises: Http404 for everybody else.
+    """
     runs = ValidationRun.unscoped.select_related("profile", "job", "organization")
     organization: Organization | None = getattr(request, "organization", None)
     if organization is not None:

@@ -9,5 +9,7 @@ class ValidationsConfig(AppConfig):
     verbose_name = _("Validations")
 
     def ready(self) -> None:
-        """Listen to the jobs that check files and to the end of migrations."""
-        from validations import profiles, receivers  # noqa: F401, PLC0415 -- importing them connects them
+        """Listen to the jobs that check files and to the end of migrations; know what can be downloaded."""
+        from validations import exports, profiles, receivers  # noqa: F401, PLC0415 -- importing them connects them
+
+        exports.load()

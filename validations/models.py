@@ -219,7 +219,7 @@ class BillingRecord(TenantModel):
     amount_paid_cents = models.BigIntegerField(_("paid in cents"), null=True, blank=True)
     provider = models.TextField(_("provider"), blank=True)
     patient = models.TextField(_("patient"), blank=True)
-    # Unmapped columns by their label; also the text of cells that could not be typed, by field name.
+    # Unmapped columns by their label; also, by field name, the text of cells not in the plain form, read or not.
     extra = models.JSONField(_("other columns"), default=dict, blank=True)
 
     class Meta:
@@ -293,3 +293,63 @@ class LogEntry(TenantModel):
 
     def __str__(self) -> str:
         return self.code
+
+
+class ExportStatus(models.TextChoices):
+    """How far a file is that a worker makes. Its job says more while it is waiting."""
+
+    WAITING = "waiting", _("Being made")
+    READY = "ready", pgettext_lazy("file", "Ready")
+    FAILED = "failed", _("Could not be made")
+    CANCELLED = "cancelled", pgettext_lazy("file", "Cancelled")
+    # Its time was over, and the file was deleted.
+    EXPIRED = "expired", pgettext_lazy("file", "Deleted")
+
+
+def export_path(export: "Export", filename: str) -> str:
+    """A generated name inside the organization's folder; of the format's name only its extension."""
+    return f"exports/{export.organization_id}/{export.pk}{PurePath(filename).suffix}"
+
+
+class Export(TenantModel):
+    """One file made from a completed run by a worker, kept for a while."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(
+        ValidationRun, on_delete=models.CASCADE, related_name="exports", verbose_name=_("run")
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("asked for by"),
+    )
+    job = models.OneToOneField("jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # A name of validations.exports.formats.
+    format = models.CharField(_("format"), max_length=40)
+    # As whom it is written: its words, its numbers, its times, its paper.
+    language = models.CharField(_("language"), max_length=7)
+    time_zone = models.CharField(_("time zone"), max_length=60)
+    # Which findings: the fields of validations.exports.Wanted that are not as usual.
+    wanted = models.JSONField(_("filters"), default=dict, blank=True)
+    status = models.CharField(_("status"), max_length=10, choices=ExportStatus, default=ExportStatus.WAITING)
+    file = models.FileField(_("file"), upload_to=export_path, max_length=200, blank=True)
+    size_bytes = models.BigIntegerField(_("size in bytes"), null=True, blank=True)
+    created_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("made"), null=True, blank=True)
+    # From then on nobody gets the file, and the next sweep deletes it.
+    expires_at = models.DateTimeField(_("kept until"), null=True, blank=True)
+    error_code = models.CharField(_("error"), max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = _("file to download")
+        verbose_name_plural = _("files to download")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["-created_at"], name="validations_export_newest"),
+            models.Index(fields=["status", "expires_at"], name="validations_export_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.format} {str(self.pk)[:8]}"

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from organizations.models import Organization
-from validations.models import BillingRecord, Finding, Profile, RunStatus, ValidationRun
+from validations.models import BillingRecord, Export, Finding, Profile, RunStatus, ValidationRun
 
 # Column -> what the database sorts by; anything else a client asks for is ignored.
 FINDING_SORTS: dict[str, tuple[str, ...]] = {
@@ -126,6 +127,14 @@ def records_around(
     records: QuerySet[BillingRecord] = BillingRecord.objects.for_organization(run.organization_id)
     near = records.filter(result_id=run.result_id, row__gte=row - before, row__lte=row + after)
     return near.order_by("row")
+
+
+def find_export(organization: Organization, run_id: UUID, export_id: UUID) -> Export | None:
+    """A file made, or being made, of one of the organization's runs."""
+    exports = Export.objects.for_organization(organization)
+    related = ("run__organization", "run__profile", "job", "created_by")
+    found: Export | None = exports.select_related(*related).filter(run_id=run_id, pk=export_id).first()
+    return found
 
 
 def same_file_earlier(run: ValidationRun) -> ValidationRun | None:

@@ -10,12 +10,12 @@ from django.utils import timezone
 from jobs.models import Job, JobStatus
 from jobs.signals import job_finished, job_put_back, job_restarted, job_retrying
 from jobs.subjects import works_on
-from validations import services
+from validations import export_services, services
 from validations.announcements import announce_end
 from validations.files import delete_file_of_ended
-from validations.models import RunStatus, ValidationRun
+from validations.models import Export, ExportStatus, RunStatus, ValidationRun
 from validations.steps import log_step
-from validations.tasks import validate_run
+from validations.tasks import make_export, validate_run
 
 # A run that failed for a passing reason can be retried by a person: its file waits for the sweeper.
 _PASSING = ("", "interrupted", "quarantined", "storage")
@@ -39,9 +39,28 @@ def show_wait(job: Job) -> None:
 
 @receiver(job_restarted, sender=Job)
 def follow_restart(job: Job, replaces: Job | None, by: Any, **kwargs: Any) -> None:
-    """A run goes where its job goes, also when somebody sends the job on its way again."""
+    """A run, or a file made of one, goes where its job goes, also when somebody sends the job on its way again."""
     if job.task == validate_run.name:
         services.follow_restart(job=job, replaces=replaces, by=by)
+    elif job.task == make_export.name:
+        export_services.follow_restart(job=job, replaces=replaces)
+
+
+@job_finished.listen(task=make_export.name)
+def settle_export(job: Job) -> None:
+    """A file whose job ended without making it is no longer on its way."""
+    waiting = Export.unscoped.filter(job=job, status=ExportStatus.WAITING)
+    if job.status == JobStatus.FAILED:
+        code = job.error_code or "interrupted"
+        waiting.update(status=ExportStatus.FAILED, error_code=code, finished_at=timezone.now())
+    elif job.status == JobStatus.CANCELLED:
+        waiting.update(status=ExportStatus.CANCELLED, finished_at=timezone.now())
+
+
+@works_on(make_export.name)
+def find_export(job: Job) -> Iterable[Export]:
+    """The file that the job makes."""
+    return Export.unscoped.filter(job=job).select_related("organization", "run")
 
 
 @job_finished.listen(task=validate_run.name)

@@ -13,7 +13,16 @@ from django.utils import timezone
 
 from jobs.models import FINAL_STATUSES
 from validations.files import delete_file_of_ended
-from validations.models import ENDED, BillingRecord, Finding, ResultSet, RunStatus, ValidationRun
+from validations.models import (
+    ENDED,
+    BillingRecord,
+    Export,
+    ExportStatus,
+    Finding,
+    ResultSet,
+    RunStatus,
+    ValidationRun,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +45,9 @@ def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, in
     counts = {
         "forsaken": _end_forsaken_runs(before),
         "ended": _delete_files_of_ended_runs(before),
-        "orphans": _delete_orphans(before),
+        "orphans": _delete_orphans("uploads", before, _has_run)
+        + _delete_orphans("exports", before, _has_export),
+        "exports": _delete_expired_exports(),
     }
     left = ResultSet.unscoped.filter(created_at__lt=before).filter(
         Q(run=None) | (Q(run__status__in=ENDED) & (Q(run__result=None) | ~Q(run__result=F("pk"))))
@@ -81,23 +92,43 @@ def _delete_files_of_ended_runs(before: datetime) -> int:
     return count
 
 
-def _delete_orphans(before: datetime) -> int:
-    """Remove stored uploads that have no run: their request died between storing and recording."""
+def _delete_expired_exports() -> int:
+    """Remove the files whose time is over; their rows say so to whoever comes too late."""
+    over = Export.unscoped.exclude(file="").filter(expires_at__lt=timezone.now())
     count = 0
-    folders = default_storage.listdir("uploads")[0] if default_storage.exists("uploads") else []
-    for folder in folders:
-        for name in default_storage.listdir(f"uploads/{folder}")[1]:
-            path = f"uploads/{folder}/{name}"
-            if default_storage.get_modified_time(path) < before and not _has_run(name):
+    for export in over.only("pk", "file").iterator():
+        delete_export_file(export)
+        count += 1
+    return count
+
+
+def delete_export_file(export: Export) -> None:
+    """Remove a made file; the row goes first, so that nobody is shown what is no longer there."""
+    Export.unscoped.filter(pk=export.pk).update(status=ExportStatus.EXPIRED, file="")
+    default_storage.delete(str(export.file.name))
+
+
+def _delete_orphans(folder: str, before: datetime, is_needed: Callable[[str], bool]) -> int:
+    """Remove stored files that have no row: whoever stored them died before recording them."""
+    count = 0
+    owners = default_storage.listdir(folder)[0] if default_storage.exists(folder) else []
+    for owner in owners:
+        for name in default_storage.listdir(f"{folder}/{owner}")[1]:
+            path = f"{folder}/{owner}/{name}"
+            if default_storage.get_modified_time(path) < before and not is_needed(path):
                 default_storage.delete(path)
                 count += 1
     return count
 
 
-def _has_run(name: str) -> bool:
+def _has_run(path: str) -> bool:
     # The storage may append letters behind a taken name; the run's id comes first.
-    stem = PurePosixPath(name).stem[:36]
+    stem = PurePosixPath(path).stem[:36]
     try:
         return bool(ValidationRun.unscoped.filter(pk=UUID(stem)).exclude(file="").exists())
     except ValueError:
         return False
+
+
+def _has_export(path: str) -> bool:
+    return bool(Export.unscoped.filter(file=path).exists())

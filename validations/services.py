@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.files import File
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -151,8 +152,11 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
             result_ids=list(run.result_sets.values_list("pk", flat=True))
         )
         run.result_sets.update(run=None)
+        made = [str(export.file.name) for export in run.exports.exclude(file="").only("file")]
         run.delete()
     delete_stored_file(run)
+    for name in made:
+        default_storage.delete(name)
 
 
 def _record(run: ValidationRun, user: User) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 from validations.engine import texts
 from validations.models import LogEntry, ValidationRun
 from validations.sentences import reader_language
+from validations.templatetags.bordereau import format_title
 
 
 def log_step(run: ValidationRun, code: str, **params: Any) -> None:
@@ -54,4 +55,7 @@ _SENTENCES: dict[str, Any] = {
     "retried": lambda p: _("Started again by a person"),
     "failed": lambda p: _("The file could not be processed"),
     "cancelled": lambda p: _("Cancelled"),
+    "downloaded": lambda p: _("Downloaded: %(title)s") % {"title": format_title(p["format"])},
+    "export-asked": lambda p: _("Asked for: %(title)s") % {"title": format_title(p["format"])},
+    "export-made": lambda p: _("Made: %(title)s") % {"title": format_title(p["format"])},
 }

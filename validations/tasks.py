@@ -5,7 +5,7 @@ from typing import Any
 
 from jobs.context import RunningJob
 from jobs.tasks import Backoff, task
-from validations import processing, retention
+from validations import exporting, processing, retention
 
 
 @task(
@@ -19,6 +19,12 @@ def validate_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
     return processing.process_run(job, run_id)
 
 
+@task(queue="reports", timeout_seconds=3600, attempts=3)
+def make_export(job: RunningJob, export_id: str) -> dict[str, Any] | None:
+    """Make one file of a completed run: its findings, its rows, or its report."""
+    return exporting.make_export(job, export_id)
+
+
 @task(queue="maintenance")
 def delete_results(job: RunningJob, result_ids: list[int]) -> None:
     """Remove the records and findings of result sets that no run shows any more."""
@@ -27,5 +33,5 @@ def delete_results(job: RunningJob, result_ids: list[int]) -> None:
 
 @task(queue="maintenance")
 def sweep_files(job: RunningJob) -> dict[str, Any] | None:
-    """Delete files whose run has ended, files without a run, and result sets that were left behind."""
+    """Delete files whose run has ended or whose time is over, files without a row, and result sets left behind."""
     return retention.sweep(abandoned_after=timedelta(hours=24), checkpoint=job.checkpoint)

@@ -4,6 +4,8 @@ from django.urls import path
 
 from validations.views import acts, downloads, run, run_list, upload
 
+EXPORT = "runs/<uuid:run_id>/exports/<uuid:export_id>"
+
 app_name = "validations"
 urlpatterns = [
     path("", run_list.run_list, name="run-list"),
@@ -15,6 +17,12 @@ urlpatterns = [
     path("runs/<uuid:run_id>/events/", run.run_events, name="run-events"),
     path("runs/<uuid:run_id>/progress/", run.run_progress, name="run-progress"),
     path("runs/<uuid:run_id>/findings.csv", downloads.run_findings_csv, name="run-findings-csv"),
+    path("runs/<uuid:run_id>/exports/", downloads.run_export, name="run-export"),
+    path(f"{EXPORT}/", downloads.export_detail, name="export-detail"),
+    path(f"{EXPORT}/events/", downloads.export_events, name="export-events"),
+    path(f"{EXPORT}/progress/", downloads.export_progress, name="export-progress"),
+    path(f"{EXPORT}/file/", downloads.export_file, name="export-file"),
+    path(f"{EXPORT}/cancel/", downloads.export_cancel, name="export-cancel"),
     path("runs/<uuid:run_id>/cancel/", acts.run_cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", acts.run_retry, name="run-retry"),
     path("runs/<uuid:run_id>/again/", acts.run_again, name="run-again"),

@@ -69,12 +69,12 @@ def test_f04_redis_and_logs_hold_nothing_of_a_file_but_ids(
     worker = site.worker()
     wait_for_end(run)
     assert run.error_count
-    everything = [worker.log_text(), *(str(piece) for piece in _dump(redis))]
+    everything = [worker.log_text(), *(str(piece) for piece in everything_in(redis))]
     for word in ("zqxw", "ZQXW", "erables", program.user.email):
         assert not [piece for piece in everything if word in piece], word
 
 
-def _dump(redis: RedisServer) -> list[Any]:
+def everything_in(redis: RedisServer) -> list[Any]:
     """All keys with all they hold."""
     client = redis.client
     return [(key, client.dump(key), _value(client, key)) for key in client.keys("*")]

@@ -167,6 +167,19 @@ def test_findings_are_listed_by_run_and_rule(
         assert [finding.result_id for finding in found] == [run.result_id]
 
 
+def test_files_to_download_are_listed_and_neither_edited_nor_fetched(organization: Organization) -> None:
+    export = factories.made_export(factories.completed_run(organization, file_name="novembre.csv"))
+    client = staff_client("validations.view_export")
+    listed = client.get(reverse("admin:validations_export_changelist")).content.decode()
+    assert "Report as JSON" in listed
+    assert "Ready" in listed
+    address = reverse("admin:validations_export_change", args=[export.pk])
+    page = client.get(address).content.decode()
+    assert "America/Montreal" in page
+    assert str(export.file.name) not in page
+    assert client.post(address, {"status": "failed"}).status_code == 403
+
+
 def test_a_changed_profile_becomes_the_next_version(organization: Organization) -> None:
     shipped = factories.profile()
     own = Profile.objects.create(

@@ -1,29 +1,52 @@
 """Findings as CSV, streamed: the first line leaves before the last finding was read."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from validations.engine.texts import FRENCH
+from validations.exports import Format, Source, formats
+from validations.exports.cells import safe_cell
 from validations.models import Finding, Severity
 from validations.sentences import message_of, title_of
 
-# A cell that begins so would be run as a formula by a spreadsheet; the last is full-width.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+# Lines that leave together: some fifty kilobytes.
+LINES_AT_ONCE = 256
 
 
-class _Line:
+class Line:
     """Takes what the csv writer writes and hands it back."""
 
     def write(self, text: str) -> str:
         return text
 
 
-def safe_cell(text: str) -> str:
-    """The text, after an apostrophe when a spreadsheet would read it as a formula; numbers stay numbers."""
-    if not text.startswith(_FORMULA_STARTS) or _is_plain_number(text):
-        return text
-    return f"'{text}"
+class FindingsCsv(Format):
+    """Findings for a spreadsheet of the reader's language."""
+
+    name = "findings-csv"
+    title = gettext_lazy("Findings as CSV")
+    hint = gettext_lazy("One line for each finding, for any spreadsheet")
+    extension = "csv"
+    suffix = gettext_lazy("findings")
+    content_type = "text/csv; charset=utf-8"
+    position = 40
+
+    def blocks(self, source: Source) -> Iterator[bytes]:
+        """The lines, in the form in which a spreadsheet of that language opens them by a double click."""
+        delimiter = ";" if source.language.startswith(FRENCH) else ","
+        lines = findings_csv(source.findings(), source.language, delimiter=delimiter, with_bom=True)
+        return in_blocks(lines)
+
+
+def in_blocks(lines: Iterable[str]) -> Iterator[bytes]:
+    """The lines as UTF-8, some hundred of them together."""
+    left = iter(lines)
+    while block := "".join(islice(left, LINES_AT_ONCE)):
+        yield block.encode()
 
 
 def findings_csv(
@@ -33,7 +56,6 @@ def findings_csv(
 
     A spreadsheet with French settings wants `;` and a byte-order mark to open the file rightly.
     """
-    # Translated now: when the lines are sent, the request and its language are over.
     header = [
         _("Line"), _("Column"), _("Severity"), _("Rule"), _("Title"), _("Value"), _("Message"),
         _("Suggestion"), _("Amount"),
@@ -44,7 +66,7 @@ def findings_csv(
 
 
 def _lines(header: list[str], rows: Iterator[list[str]], *, delimiter: str, with_bom: bool) -> Iterator[str]:
-    writer = csv.writer(_Line(), delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer = csv.writer(Line(), delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     yield ("\ufeff" if with_bom else "") + writer.writerow(header)
     for row in rows:
         yield writer.writerow(row)
@@ -67,9 +89,7 @@ def _row(finding: Finding, language: str, severities: dict[str, str]) -> list[st
 
 def _amount(cents: int, language: str) -> str:
     text = f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
-    return text.replace(".", ",") if language == "fr" else text
+    return text.replace(".", ",") if language.startswith(FRENCH) else text
 
 
-def _is_plain_number(text: str) -> bool:
-    digits = text[1:].replace(",", ".", 1).replace(".", "", 1)
-    return text[0] in "+-" and digits.isascii() and digits.isdigit()
+formats.register(FindingsCsv.name, FindingsCsv())

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from validations import failures
+from validations import exports, failures
 from validations.engine import texts
 from validations.sentences import message_of, reader_language, title_of
 
@@ -168,6 +168,18 @@ def counted_lines(count: int) -> str:
 def counted_rules(count: int) -> str:
     """`in 1 rule`, `in 9 rules`."""
     return ngettext("in %(count)s rule", "in %(count)s rules", count) % {"count": number(count)}
+
+
+@register.simple_tag
+def export_formats() -> list[exports.Format]:
+    """What can be taken away from a completed run, in the order of the menu."""
+    return exports.in_order()
+
+
+@register.filter
+def format_title(name: str) -> str:
+    """What a file to download is called; the bare name where this version does not make it any more."""
+    return str(exports.formats[name].title) if name in exports.formats else name
 
 
 @register.simple_tag

@@ -18,6 +18,7 @@ ADD = "validations.add_validationrun"
 CHANGE = "validations.change_validationrun"
 DELETE = "validations.delete_validationrun"
 EXPORT = "validations.export_finding"
+VIEW_FINDING = "validations.view_finding"
 
 
 def enter(request: HttpRequest, slug: str, permission: str) -> Organization:
@@ -65,4 +66,6 @@ def as_download(response: R, name: str) -> R:
     response.headers["Content-Disposition"] = header or "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, no-store"
+    # Should a browser show it all the same, nothing in it acts.
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response

@@ -5,18 +5,35 @@ import io
 
 import pytest
 
-from validations.exports.csv import findings_csv, safe_cell
+from validations.exports.cells import safe_cell
+from validations.exports.csv import findings_csv
 from validations.models import Finding
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\0=1", "＝1+1", '=HYPERLINK("http://x")']
+    "cell",
+    [
+        "=1+1",
+        "+cmd",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\0=1",
+        "＝1+1",
+        "－12",
+        "-1 2 cmd",
+        "-٣",
+        '=HYPERLINK("http://x")',
+    ],
 )
 def test_b06_a_formula_is_neutralised(cell: str) -> None:
     assert safe_cell(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["-12", "-12,50", "+3.5", "abc", "", "1-2"])
+@pytest.mark.parametrize(
+    "cell", ["-12", "-12,50", "+3.5", "-1 234,56", "-1,234.56", "-47,05 $", "abc", "", "1-2"]
+)
 def test_b06_plain_numbers_and_text_stay_as_they_are(cell: str) -> None:
     assert safe_cell(cell) == cell
 

@@ -1,0 +1,88 @@
+"""What people and programs can take away from a run: at once where it is small, else made by a worker."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from jobs import services as job_services
+from jobs.errors import RefusedError
+from jobs.models import Job
+from organizations.models import User
+from validations import tasks
+from validations.downloads import as_asked
+from validations.exporting import wanted_fields
+from validations.exports import Format, Source, Wanted
+from validations.models import Export, ExportStatus, ValidationRun
+from validations.sentences import reader_language
+from validations.steps import log_step
+
+
+def is_direct(run: ValidationRun, kind: Format) -> bool:
+    """Whether the file is made while it is sent, since that takes no longer than a page."""
+    return not kind.by_worker and kind.weight(run) <= settings.EXPORT_DIRECT_ROWS
+
+
+def send_now(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Iterator[bytes]:
+    """The bytes of the file in the reader's language, noted in the run's log."""
+    log_step(run, "downloaded", format=kind.name, user_id=by.pk)
+    return as_asked(kind.blocks(Source(run=run, language=reader_language(), wanted=wanted)))
+
+
+def request_export(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Export:
+    """The file that a worker makes, or has made, of the run in the reader's language and time zone.
+
+    Who asks again for a file that is there, or on its way, gets that one.
+    """
+    with transaction.atomic():
+        # Locked: two that ask at once get one file.
+        ValidationRun.unscoped.select_for_update().get(pk=run.pk)
+        asked = {
+            "format": kind.name,
+            "language": reader_language(),
+            "time_zone": timezone.get_current_timezone_name(),
+            "wanted": wanted_fields(wanted),
+        }
+        usable = Q(status=ExportStatus.WAITING) | Q(status=ExportStatus.READY, expires_at__gt=timezone.now())
+        exports = Export.objects.for_organization(run.organization_id)
+        earlier: Export | None = exports.filter(usable, run=run, **asked).first()
+        if earlier is not None:
+            return earlier
+        export = Export(organization_id=run.organization_id, run=run, created_by=by, **asked)
+        export.job = tasks.make_export.using(tenant_id=run.organization_id).enqueue(export_id=str(export.pk))
+        export.save(force_insert=True)
+        log_step(run, "export-asked", format=kind.name, user_id=by.pk)
+    return export
+
+
+def take_export(*, export: Export, by: User) -> bool:
+    """Whether the file may be sent now: it is ready, and its time is not over. Noted in the run's log."""
+    if not is_takeable(export):
+        return False
+    log_step(export.run, "downloaded", format=export.format, user_id=by.pk)
+    return True
+
+
+def is_takeable(export: Export) -> bool:
+    """Whether the file is there for a while yet."""
+    is_kept = export.expires_at is not None and export.expires_at > timezone.now()
+    return export.status == ExportStatus.READY and bool(export.file) and is_kept
+
+
+def cancel_export(*, export: Export, by: User) -> bool:
+    """Whether the making was cancelled or asked to stop; a file that is ready stays."""
+    return export.job is not None and bool(job_services.cancel_job(job=export.job, by=by))
+
+
+def follow_restart(*, job: Job, replaces: Job | None) -> None:
+    """A file whose job gets another chance is being made again.
+
+    Raises: RefusedError for a job with other arguments, and for a run that is gone.
+    """
+    waiting = Export.unscoped.filter(job=job, status__in=(ExportStatus.FAILED, ExportStatus.CANCELLED))
+    if replaces is not None or not waiting.update(
+        status=ExportStatus.WAITING, error_code="", finished_at=None
+    ):
+        raise RefusedError

@@ -1,0 +1,105 @@
+"""What a file is made from: a completed run, the findings asked for, the rows of the file, each read once."""
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TypeVar
+
+from django.db.models import QuerySet
+
+from validations import rebuilding
+from validations.models import Finding, ValidationRun
+from validations.querysets import findings_filtered, findings_of
+from validations.rebuilding import Row
+
+T = TypeVar("T")
+
+# Rows read from the database at once.
+CHUNK = 2000
+# Rows between two looks at whether to go on, and two reports of how far it is.
+TICK = 500
+# Of columns, of which a file has at most 2,000.
+FILE_FINDINGS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which findings, in which order."""
+
+    code: str = ""
+    severity: str = ""
+    search: str = ""
+    sort: str = "line"
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no finding is left out."""
+        return not (self.code or self.severity or self.search)
+
+
+def untold(rows: int) -> None:
+    """Progress that nobody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One run on its way into a file, in one language."""
+
+    run: ValidationRun
+    language: str
+    wanted: Wanted = field(default_factory=Wanted)
+    # Told now and then how many more rows were read; what it raises ends the file.
+    tick: Callable[[int], None] = untold
+
+    def findings(self) -> Iterator[Finding]:
+        """The findings asked for, read from the database piece by piece."""
+        wanted = self.wanted
+        found = findings_filtered(
+            self.run, code=wanted.code, severity=wanted.severity, search=wanted.search, sort=wanted.sort
+        )
+        return self._counted(_in_pieces(found))
+
+    def table(self) -> Iterator[Row]:
+        """The rows of the file as they were sent, read piece by piece."""
+        return self._counted(rebuilding.rows_of(self.run))
+
+    def rows(self) -> Iterator[tuple[Row, list[Finding]]]:
+        """The same rows, each with all of its findings."""
+        beside = _by_row(_in_pieces(findings_of(self.run).order_by("line", "id")))
+        waiting = next(beside, None)
+        for row in self.table():
+            # What stands at a row that is no record, such as a row of totals, is told elsewhere.
+            while waiting and waiting[0] < row.number:
+                waiting = next(beside, None)
+            yield row, waiting[1] if waiting and waiting[0] == row.number else []
+
+    def file_findings(self) -> list[Finding]:
+        """What concerns the columns of the whole file; there are few."""
+        return list(findings_of(self.run).filter(row=None).exclude(column_index=None)[:FILE_FINDINGS])
+
+    def _counted(self, rows: Iterator[T]) -> Iterator[T]:
+        for number, row in enumerate(rows, start=1):
+            if number % TICK == 0:
+                self.tick(TICK)
+            yield row
+
+
+def _in_pieces(findings: QuerySet[Finding]) -> Iterator[Finding]:
+    """The findings in their order, eight bytes of memory for each, and no cursor open between two of them.
+
+    On SQLite nothing can be written beside an open cursor once another process has written; progress is.
+    """
+    ids = array("q", findings.values_list("pk", flat=True).iterator(chunk_size=CHUNK))
+    for start in range(0, len(ids), CHUNK):
+        piece = ids[start : start + CHUNK]
+        found = findings.order_by().in_bulk(piece)
+        yield from (found[pk] for pk in piece if pk in found)
+
+
+def _by_row(findings: Iterator[Finding]) -> Iterator[tuple[int, list[Finding]]]:
+    """The findings of each row, in the order of the rows."""
+    with_row = (finding for finding in findings if finding.row is not None)
+    for row, group in groupby(with_row, key=lambda finding: finding.row):
+        if row is not None:
+            yield row, list(group)
