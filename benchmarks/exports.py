@@ -89,7 +89,7 @@ CASE n %% 4 WHEN 1 THEN 'warning' WHEN 3 THEN 'info' ELSE 'error' END, n %% %s +
 
 
 def _reading(profile: Any, rows: int) -> dict[str, Any]:
-    from validations.engine.reading import letter
+    from validations.engine.cells import letter
 
     names = [field["name"] for field in profile.descriptor["fields"]][:18]
     columns = [

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from validations import rebuilding
+from validations.engine.cells import letter
 from validations.engine.profile import Field, Profile
-from validations.engine.reading import letter
 from validations.exports import Format, Source, formats
 from validations.exports.overview import write_overview
 from validations.exports.remarks import by_column, remark, worst

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from validations import pages
-from validations.engine.reading import letter
+from validations.engine.cells import letter
 from validations.engine.texts import plain
 from validations.exports.source import Source
 from validations.facts import Fact, amount_accepted_cents, origin_facts, reading_facts

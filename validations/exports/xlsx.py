@@ -6,7 +6,7 @@ from functools import partial
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from validations.engine.reading import letter
+from validations.engine.cells import letter
 from validations.exports import Format, Source, formats
 from validations.exports.overview import write_overview
 from validations.exports.workbook import Book, Column, as_blocks
