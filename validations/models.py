@@ -176,6 +176,9 @@ class ResultSet(TenantModel):
     # Empty once the run was deleted: the rows, which may be millions, are removed in the background.
     run = models.ForeignKey(ValidationRun, on_delete=models.SET_NULL, null=True, related_name="result_sets")
     created_at = models.DateTimeField(auto_now_add=True)
+    # The dates of service in it, so that a later run knows without looking whether it could meet one.
+    first_day = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("result set")

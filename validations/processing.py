@@ -12,6 +12,7 @@ from django.utils import timezone
 from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
 from validations import store
+from validations.earlier import hand_over
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
@@ -89,7 +90,11 @@ def _check(
     reporter.enter(Phase.RECORDS)
     records = store.write_records(check, result, reading.rows, reporter.report)
     log_step(run, "records-stored", records=records)
+    _note_days(result, check)
     reporter.enter(Phase.RULES)
+    earlier = hand_over(check, run, job.checkpoint)
+    if earlier:
+        log_step(run, "earlier-read", records=earlier)
     summary = check.run_rules(reporter.report)
     reporter.enter(Phase.RESULTS)
     findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
@@ -98,6 +103,12 @@ def _check(
     with job.completing():
         _complete(run, result, asdict(reading), summary)
     return counts
+
+
+def _note_days(result: ResultSet, check: Check) -> None:
+    if days := check.service_days():
+        result.first_day, result.last_day = days
+        result.save(update_fields=["first_day", "last_day"])
 
 
 def _complete(run: ValidationRun, result: ResultSet, reading: dict[str, Any], summary: Summary) -> None:

@@ -13,8 +13,9 @@ checked, and no database is opened.
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,6 +24,7 @@ import duckdb
 
 from validations.engine import reading as reading_half
 from validations.engine import report, table
+from validations.engine.earlier import EARLIER_COLUMNS, EarlierRun, Span
 from validations.engine.errors import EngineError, TableTooBigError
 from validations.engine.judge import FINDING_COLUMNS, RECORD_COLUMNS, Judge
 from validations.engine.options import Options
@@ -30,7 +32,7 @@ from validations.engine.profile import Profile
 from validations.engine.reading import Parsed, Reading
 from validations.engine.report import Summary
 
-__all__ = ["FINDING_COLUMNS", "RECORD_COLUMNS", "Check"]
+__all__ = ["EARLIER_COLUMNS", "FINDING_COLUMNS", "RECORD_COLUMNS", "Check", "EarlierRun", "Span"]
 
 Progress = Callable[[int, int | None], None]
 Batch = list[tuple[Any, ...]]
@@ -88,6 +90,28 @@ class Check(AbstractContextManager["Check"]):
             for column in found.columns
         )
         return dataclasses.replace(found, columns=columns)
+
+    @property
+    def earlier_path(self) -> Path:
+        """Where the records of earlier runs are written for `load_earlier`; gone with everything else."""
+        return self._folder / "earlier.csv"
+
+    def look_back(self) -> tuple[Span, ...]:
+        """What the rules want of earlier runs; empty when nothing could matter."""
+        with _no_cells_in_errors():
+            return self._judge.look_back() if self._judge else ()
+
+    def load_earlier(self, runs: Iterable[EarlierRun]) -> None:
+        """Take in what was written to `earlier_path`, in EARLIER_COLUMNS order, of runs given the oldest first."""
+        if self._judge is not None:
+            with _no_cells_in_errors():
+                self._judge.load_earlier(self.earlier_path, runs)
+        self.earlier_path.unlink()
+
+    def service_days(self) -> tuple[date, date] | None:
+        """The first and the last date of service in the file, None where there is none."""
+        with _no_cells_in_errors():
+            return self._judge.service_days() if self._judge else None
 
     def run_rules(self, on_progress: Progress | None = None) -> Summary:
         """The report, after schema and rules were checked.

@@ -3,13 +3,16 @@
 It begins where reading ends: `cells`, `lines` and `findings` are in the database. It knows nothing of files.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from validations.engine import columns as column_matching
-from validations.engine import report, runner, schema, values
+from validations.engine import earlier, report, runner, schema, values
+from validations.engine.earlier import EarlierRun, Span
 from validations.engine.findings import Found
 from validations.engine.options import Options
 from validations.engine.profile import Profile, reference_table
@@ -69,6 +72,7 @@ class Judge:
         # Findings that stand at no row, where the table has many files: number of the file (None: each), finding.
         self.file_findings: list[tuple[int | None, Found]] = []
         self.worker = Worker(connection)
+        self._has_earlier = False
 
     def close(self) -> None:
         """Stop the helper thread."""
@@ -128,6 +132,25 @@ class Judge:
         )
         progress(1.0)
         return summary
+
+    def look_back(self) -> tuple[Span, ...]:
+        """What the rules that are on want of earlier runs."""
+        return earlier.spans(self.connection, self._looking_back())
+
+    def load_earlier(self, source: Path, runs: Iterable[EarlierRun]) -> None:
+        """Put the earlier records that can matter beside `typed`; the file has EARLIER_COLUMNS."""
+        wanted = [earlier.looks_back(rule, context) for rule, context in self._looking_back()]
+        by_name = {column.field.name: column for column in self.columns}
+        keep = [look.keep for look in wanted if look is not None]
+        earlier.load(self.connection, source, runs, by_name, keep)
+        self._has_earlier = True
+
+    def service_days(self) -> tuple[date, date] | None:
+        """The first and the last date of service in the file, None where there is none."""
+        if "service_date" not in self.indexes:
+            return None
+        row = self.connection.execute("SELECT min(service_date), max(service_date) FROM typed").fetchone()
+        return None if row is None or not isinstance(row[0], date) else (row[0], row[1])
 
     def records_query(self, rows: tuple[int, int] | None = None) -> str:
         """The SELECT of the records in RECORD_COLUMNS order, of all rows or from the first to the last one wanted."""
@@ -225,8 +248,13 @@ class Judge:
             params=params,
             severity=setting.severity or (OFF if rule.is_off_by_default else rule.texts.severity),
             tables=frozenset(tables),
+            has_earlier=self._has_earlier,
             file_column=self.file_column,
         )
+
+    def _looking_back(self) -> list[tuple[Rule, Context]]:
+        rules = [(rule, self._context(rule)) for rule in all_rules().values() if rule.back_needs]
+        return [(rule, context) for rule, context in rules if context.severity != OFF]
 
     def _check_schema(self, tick: Callable[[], None]) -> None:
         each_file = f"{self.file_column}, " if self.file_column else ""

@@ -27,3 +27,8 @@ def test_b09_a_column_in_which_day_and_month_could_be_swapped_is_a_warning(judge
     (found,) = judged.of("date-ambiguous")
     assert found["severity"] == "warning"
     assert found["row"] is None
+
+
+def test_the_twenty_ninth_of_february_is_a_date_in_leap_years_only(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines({"service_date": "2024-02-29"}, {"service_date": "2026-02-29"}))
+    assert judged.rows_of("date-format") == [2]
