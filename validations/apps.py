@@ -9,5 +9,5 @@ class ValidationsConfig(AppConfig):
     verbose_name = _("Validations")
 
     def ready(self) -> None:
-        """Listen to the jobs that check files and to the end of migrations."""
-        from validations import profiles, receivers  # noqa: F401, PLC0415 -- importing them connects them
+        """Listen to the jobs that check files and to the end of migrations; know the texts of staff's own rules."""
+        from validations import ownrules, profiles, receivers  # noqa: F401, PLC0415 -- importing them connects them

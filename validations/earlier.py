@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from operator import or_
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -66,9 +67,9 @@ def earlier_runs(run: ValidationRun, spans: Sequence[Span]) -> list[EarlierRun]:
     ]
 
 
-def _repeated(run: ValidationRun) -> list[object]:
+def _repeated(run: ValidationRun) -> list[UUID]:
     """The runs of the same upload that this one goes back to."""
-    found: list[object] = []
+    found: list[UUID] = []
     current = run
     while current.repeats_id is not None and current.repeats_id not in found:
         found.append(current.repeats_id)

@@ -20,6 +20,7 @@ from validations.engine.profile import Profile as EngineProfile
 from validations.engine.report import Summary
 from validations.files import FULL, engine_folder, local_copy
 from validations.models import Phase, ResultSet, RunStatus, ValidationRun
+from validations.ownrules import as_engine_rule, rules_for
 from validations.progress import ProgressReporter, held_by
 from validations.retention import delete_result_sets
 from validations.steps import log_step
@@ -46,7 +47,10 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
     delete_result_sets(earlier, checkpoint=job.checkpoint)
     result = ResultSet.unscoped.create(organization_id=run.organization_id, run=run)
     try:
-        with local_copy(run) as path, Check(path, _profile(run), _options(run)) as check:
+        own = rules_for(run)
+        run.own_rules.set(own)
+        rules = tuple(map(as_engine_rule, own))
+        with local_copy(run) as path, Check(path, _profile(run), _options(run), own_rules=rules) as check:
             return _check(job, run, result, check, reporter)
     except UnreadableFileError as error:
         raise PermanentError(error.code, **error.params) from None

@@ -10,7 +10,7 @@ from tests.support.jobs import drain
 from validations import services
 from validations.models import Finding, LogEntry, ResultSet, RunStatus, ValidationRun
 
-HEADER = "Facture;ID RAMQ;Date de Service;Lieu de pratique;Code;Montant Preliminaire;Montant payé;Doctor Info;Patient\r\n"
+HEADER = "Facture;ID RAMQ;Date de Service;Lieu;Code;Montant Preliminaire;Montant payé;Doctor Info;Patient\r\n"
 LINE = (
     "123456789;12345678901;{day};50137;{code};22,75;{paid};1632084-12345 Roy;TREM80010112 Tremblay Marie\r\n"
 )

@@ -79,8 +79,9 @@ def load(
         )
     types = ", ".join(f"'{name}': 'VARCHAR'" for name in EARLIER_COLUMNS)
     typed = (
-        f"SELECT run::BIGINT AS run, line::BIGINT AS line, {_like(columns.get('record_id'), 'record_id')} AS record_id, "
-        "code, TRY_CAST(service_date AS DATE) AS service_date, TRY_CAST(start_time AS TIME) AS start_time, "
+        "SELECT run::BIGINT AS run, line::BIGINT AS line, "
+        f"{_like(columns.get('record_id'), 'record_id')} AS record_id, code, "
+        "TRY_CAST(service_date AS DATE) AS service_date, TRY_CAST(start_time AS TIME) AS start_time, "
         f"{_key(columns.get('provider'), 'provider')} AS provider_key, "
         f"{_key(columns.get('patient'), 'patient')} AS patient_key, "
         "TRY_CAST(amount_paid_cents AS BIGINT) AS amount_paid_cents "

@@ -11,10 +11,11 @@ from typing import Any
 import duckdb
 
 from validations.engine import columns as column_matching
-from validations.engine import earlier, report, runner, schema, values
+from validations.engine import earlier, ownrules, report, runner, schema, values
 from validations.engine.earlier import EarlierRun, Span
 from validations.engine.findings import Found
 from validations.engine.options import Options
+from validations.engine.ownrules import OwnRule
 from validations.engine.profile import Profile, reference_table
 from validations.engine.reading import letter
 from validations.engine.rules import OFF, Context, Rule, all_rules, literal
@@ -59,6 +60,8 @@ class Judge:
         options: Options,
         *,
         has_many_files: bool = False,
+        own_rules: Sequence[OwnRule] = (),
+        own_folder: Path | None = None,
     ) -> None:
         self.connection = connection
         self.labels = tuple(labels)
@@ -72,6 +75,9 @@ class Judge:
         # Findings that stand at no row, where the table has many files: number of the file (None: each), finding.
         self.file_findings: list[tuple[int | None, Found]] = []
         self.worker = Worker(connection)
+        # What staff wrote, and a folder that the connection may write to, for the sandbox.
+        self.own_rules = own_rules
+        self.own_folder = own_folder
         self._has_earlier = False
 
     def close(self) -> None:
@@ -125,6 +131,9 @@ class Judge:
         self._check_schema(lambda: progress(0.0))
         rules = [(rule, self._context(rule)) for rule in all_rules().values()]
         outcome = runner.run_rules(self.worker, rules, lambda share: progress(share * _RULES_SHARE))
+        if self.own_folder is not None:
+            own = (self.own_rules, self.worker, self.columns, self.own_folder, outcome)
+            ownrules.run(*own, lambda: progress(_RULES_SHARE))
         self._report_broken(outcome)
         runner.settle(self.worker, self.columns, self.amount, lambda: progress(_RULES_SHARE))
         summary = report.summarize(
@@ -151,6 +160,14 @@ class Judge:
             return None
         row = self.connection.execute("SELECT min(service_date), max(service_date) FROM typed").fetchone()
         return None if row is None or not isinstance(row[0], date) else (row[0], row[1])
+
+    def try_own_rules(self, tick: Callable[[], None]) -> Outcome:
+        """What running nothing but the own rules came to; what they found is in `findings`."""
+        outcome = Outcome()
+        if self.own_folder is not None:
+            ownrules.run(self.own_rules, self.worker, self.columns, self.own_folder, outcome, tick)
+        runner.settle(self.worker, self.columns, self.amount, tick)
+        return outcome
 
     def records_query(self, rows: tuple[int, int] | None = None) -> str:
         """The SELECT of the records in RECORD_COLUMNS order, of all rows or from the first to the last one wanted."""
@@ -281,8 +298,12 @@ class Judge:
             )
 
     def _report_broken(self, outcome: Outcome) -> None:
+        own = ownrules.named(self.own_rules)
         for code in outcome.broken:
-            self._add_file_finding("rule-failed", None, None, {"rule": code}, None)
+            told = {"rule": code}
+            if code in own:
+                told |= {"rule_en": own[code].en, "rule_fr": own[code].fr}
+            self._add_file_finding("rule-failed", None, None, told, None)
 
     def _add_column_finding(self, code: str, column: TypedColumn, params: dict[str, Any], file: int) -> None:
         params |= {"title_en": column.field.title.en, "title_fr": column.field.title.fr}
