@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from validations.engine.rules import OFF, RULES
+from validations.models import Severity
 from validations.sentences import reader_language, title_of
+
+_SEVERITIES = {**dict(Severity.choices), OFF: gettext_lazy("Off")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ def _rules(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Chan
     old, new = (side.get("rules", {}) for side in (before, after))
     for code in sorted({*old, *new}):
         place = _("Rule “%(title)s”") % {"title": title_of(code, reader_language())}
-        yield from _inside(place, _setting(old.get(code)), _setting(new.get(code)))
+        yield from _inside(place, _setting(old.get(code)), _setting(new.get(code)), _words(code))
 
 
 def _rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
@@ -57,11 +62,23 @@ def _setting(value: Any) -> dict[str, Any]:
     return {"severity": value} if isinstance(value, str) else dict(value or {})
 
 
-def _inside(place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _inside(
+    place: str, old: Mapping[str, Any], new: Mapping[str, Any], words: Mapping[str, str] | None = None
+) -> Iterator[Change]:
+    told = words or {}
     for key in [*old, *(key for key in new if key not in old)]:
         if old.get(key) != new.get(key):
-            where = f"{place} · {key}" if place else key
+            word = told.get(key, key)
+            where = f"{place} · {word}" if place else word
             yield Change(where, _shown(old.get(key)), _shown(new.get(key)))
+
+
+def _words(code: str) -> dict[str, str]:
+    """What the settings of a rule are called."""
+    rule = RULES.get(code)
+    language = reader_language()
+    named = {parameter.name: parameter.title.to(language) for parameter in rule.parameters} if rule else {}
+    return {"severity": _("Severity"), **named}
 
 
 def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +93,19 @@ def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
+    """A value as it reads: severities in words, lists with commas, numbers of a stretch of time with its days."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return str(_SEVERITIES.get(value, value))
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return ", ".join(value)
+    if isinstance(value, list) and all(isinstance(entry, Mapping) and "value" in entry for entry in value):
+        return "; ".join(_period(entry) for entry in value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _period(entry: Mapping[str, Any]) -> str:
+    days = f" ({entry.get('from', '…')} – {entry.get('to', '…')})" if {"from", "to"} & set(entry) else ""
+    source = f", {entry['source']}" if entry.get("source") else ""
+    return f"{entry['value']}{days}{source}"

@@ -166,6 +166,21 @@ def test_numbers_of_a_rule_are_set_with_dates_and_source(organization: Organizat
     assert newest().descriptor["fields"] == SMALL["fields"]
 
 
+@pytest.mark.parametrize(("language", "shown"), [("en", "1,234.50"), ("fr", "1\u202f234,50")])
+def test_an_amount_is_read_as_it_is_shown_in_either_language(
+    organization: Organization, language: str, shown: str
+) -> None:
+    profile = own(organization, SMALL | {"rules": {"money-range": {"maximum_cents": 123450}}})
+    client = editor()
+    headers = {"accept-language": language}
+    data = fields_of(client.get(page(profile, "rules"), headers=headers).content)
+    typed = data["money-range-maximum_cents_0_value"]
+    assert typed.replace("\u00a0", "\u202f") == shown
+    data |= {"paid-severity": "off"}
+    assert client.post(page(profile, "rules"), data, headers=headers).status_code == 302
+    assert newest().descriptor["rules"] == {"money-range": {"maximum_cents": 123450}, "paid": "off"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -223,8 +238,8 @@ def test_versions_are_listed_and_compared(organization: Organization) -> None:
     shown = client.get(page(second, "compare")).context["differences"]
     assert [(change.place, change.before, change.after) for change in shown] == [
         ("Column “invoice” · constraints.required", "true", "false"),
-        ("Rule “Amount out of range” · maximum_cents", "10000", ""),
-        ("Rule “Amount out of range” · severity", "", "warning"),
+        ("Rule “Amount out of range” · Largest amount", "10000", ""),
+        ("Rule “Amount out of range” · Severity", "", "Warning"),
     ]
     assert client.get(page(first), follow=True).content.decode().count("The newest is version 2") == 1
 

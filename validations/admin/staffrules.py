@@ -43,7 +43,14 @@ class StaffRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # the class tak
             "organization", "name", "profile_name", "severity", "title_en", "title_fr", "message_en", "message_fr",
             "explanation_en", "explanation_fr", "fix_en", "fix_fr", "sql",
         )  # fmt: skip
-        widgets = {"sql": UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"})}
+        widgets = {
+            "sql": UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"}),
+            **{
+                f"{name}_{language}": UnfoldAdminTextareaWidget(attrs={"rows": 3})
+                for name in ("message", "explanation", "fix")
+                for language in ("en", "fr")
+            },
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

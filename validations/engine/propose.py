@@ -113,7 +113,7 @@ def _field(label: str, name: str, cells: Sequence[str], shipped: Mapping[str, An
         return dict(shipped) | {"title": label}
     filled = [cell for cell in cells if cell]
     entry: dict[str, Any] = {"name": name, "title": label, "titles": {"en": label, "fr": label}}
-    found = _type(filled) if filled else {"type": "string"}
+    found: dict[str, Any] = _type(filled) if filled else {"type": "string"}
     constraints: dict[str, Any] = dict(found.pop("constraints", {}))
     if cells and len(filled) == len(cells):
         constraints["required"] = True

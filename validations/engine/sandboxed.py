@@ -54,6 +54,8 @@ def main() -> int:
                 "memory_limit": f"{request['memory_mb']}MB",
                 "threads": "1",
                 "temp_directory": "",
+                # It would stand among the hits.
+                "enable_progress_bar": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",

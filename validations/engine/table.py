@@ -38,6 +38,7 @@ def connect(folder: Path, memory_limit_mb: int, threads: int) -> duckdb.DuckDBPy
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
             "preserve_insertion_order": "true",
+            "enable_progress_bar": "false",
         },
     )
     connection.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")

@@ -1,5 +1,6 @@
 """What each rule means and how to fix what it finds."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,12 +20,10 @@ def rules(request: HttpRequest, slug: str) -> HttpResponse:
     """
     organization = enter(request, slug, VIEW)
     profiles = {profile.name: profile for profile in profiles_for(organization)}
-    name = request.GET.get("profile", "")
-    if name and name not in profiles:
+    name = request.GET.get("profile", settings.DEFAULT_PROFILE)
+    if name not in profiles:
         raise Http404
-    profile = profiles[name] if name else next(iter(profiles.values()), None)
-    if profile is None:
-        raise Http404
+    profile = profiles[name]
     context = {
         "organization": organization,
         "nav": "rules",

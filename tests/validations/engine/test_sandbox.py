@@ -85,6 +85,13 @@ def test_a_query_must_select_what_a_finding_needs(database: Path, sql: str, reas
     assert refused.value.reason == reason
 
 
+def test_a_query_that_takes_long_writes_nothing_but_its_hits(database: Path) -> None:
+    sql = "SELECT max(hash(a.range, b.range) % 3)::BIGINT AS row, 'x' AS field FROM range(30000) a, range(10000) b"
+    target = database.with_name("hits.csv")
+    sandbox.run(Request(sql, database), target, lambda: None)
+    assert target.read_text() == "2,x,,,{}\n"
+
+
 def test_a_cancelled_check_ends_the_query(database: Path) -> None:
     class CancelledError(Exception):
         pass
