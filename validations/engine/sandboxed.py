@@ -54,13 +54,13 @@ def main() -> int:
                 "memory_limit": f"{request['memory_mb']}MB",
                 "threads": "1",
                 "temp_directory": "",
-                # It would stand among the hits.
-                "enable_progress_bar": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",
             },
         )
+        # It would stand among the hits.
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         found = connection.sql(request["sql"])

@@ -38,10 +38,10 @@ def connect(folder: Path, memory_limit_mb: int, threads: int) -> duckdb.DuckDBPy
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
             "preserve_insertion_order": "true",
-            "enable_progress_bar": "false",
         },
     )
     connection.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
