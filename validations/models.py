@@ -9,7 +9,7 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from organizations.tenancy import TenantModel
-from validations.engine.ownrules import PREFIX
+from validations.engine.texts import OWN_PREFIX
 
 
 class Profile(models.Model):
@@ -337,7 +337,7 @@ class StaffRule(models.Model):
     @property
     def code(self) -> str:
         """What its findings are known by."""
-        return PREFIX + self.name
+        return OWN_PREFIX + self.name
 
     @property
     def title(self) -> str:

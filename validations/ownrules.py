@@ -11,8 +11,8 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from validations.engine import texts
-from validations.engine.ownrules import PREFIX, OwnRule
-from validations.engine.texts import CodeTexts, Text
+from validations.engine.ownrules import OwnRule
+from validations.engine.texts import OWN_PREFIX, CodeTexts, Text
 from validations.models import StaffRule, ValidationRun
 
 # One run is checked by no more own rules than this: each starts a process.
@@ -70,7 +70,7 @@ def switch_off(rule: StaffRule) -> bool:
 
 def texts_of(code: str, version: int | None) -> CodeTexts | None:
     """What a rule of staff says, in a version or (None) the newest; None where there is no such rule."""
-    if not code.startswith(PREFIX):
+    if not code.startswith(OWN_PREFIX):
         return None
     return _texts(code, version, int(time.monotonic() // REMEMBERED_SECONDS))
 
@@ -78,7 +78,7 @@ def texts_of(code: str, version: int | None) -> CodeTexts | None:
 # A page of findings, and an export of a million, ask for the same texts again and again.
 @lru_cache(maxsize=256)
 def _texts(code: str, version: int | None, moment: int) -> CodeTexts | None:
-    rules = StaffRule.objects.filter(name=code.removeprefix(PREFIX)).order_by("-version")
+    rules = StaffRule.objects.filter(name=code.removeprefix(OWN_PREFIX)).order_by("-version")
     rule = (rules.filter(version=version).first() if version else None) or rules.first()
     if rule is None:
         return None

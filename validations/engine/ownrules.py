@@ -18,8 +18,6 @@ from validations.engine.values import TypedColumn
 
 logger = logging.getLogger(__name__)
 
-# Every own rule's code begins so, that none is ever taken for one of the shipped ones.
-PREFIX = "own-"
 DATABASE = "own.duckdb"
 HITS = "own-hits.csv"
 

@@ -80,6 +80,8 @@ def typeset_french(text: str) -> str:
     return text.replace("« ", "«" + NO_BREAK_SPACE).replace("'", "’")
 
 
+# The code of every rule that staff wrote begins so, that none is ever taken for one of the shipped ones.
+OWN_PREFIX = "own-"
 # Tells the texts of a code, in a version or (None) the newest, that is in no module: rules that staff wrote.
 Resolver = Callable[[str, int | None], CodeTexts | None]
 _RESOLVERS: list[Resolver] = []
