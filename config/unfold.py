@@ -43,6 +43,7 @@ NAVIGATION: list[dict[str, Any]] = [
         _item(_("Billing records"), "receipt_long", "validations.billingrecord"),
         _item(_("Log entries"), "history", "validations.logentry"),
         _item(_("Profiles"), "schema", "validations.profile"),
+        _item(_("Own rules"), "gavel", "validations.staffrule"),
     ),
     _group(
         _("Jobs"),

@@ -114,7 +114,7 @@ class Limits:
             file_bytes=settings.UPLOAD_MAX_BYTES,
             text_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             files=settings.DATA_UPLOAD_MAX_NUMBER_FILES,
-            fields=settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+            fields=settings.UPLOAD_MAX_FIELDS,
         )
 
 

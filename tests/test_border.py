@@ -56,6 +56,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "validations:run-list-events": (ORGANIZATION, "get"),
     "validations:run-list-progress": (ORGANIZATION, "get"),
     "validations:upload": (ORGANIZATION, "get"),
+    "validations:rules": (ORGANIZATION, "get"),
     "validations:profile-template": (ORGANIZATION, "get"),
     "validations:run-detail": (RUN, "get"),
     "validations:run-events": (RUN, "get"),
@@ -271,7 +272,7 @@ def test_d01_pages_without_an_id_show_nothing_foreign(
         assert MARK not in response.content.decode(), actor
 
 
-@pytest.mark.parametrize("name", ["run-list", "run-list-progress", "upload"])
+@pytest.mark.parametrize("name", ["run-list", "run-list-progress", "upload", "rules"])
 def test_d01_pages_of_ones_own_organization_show_nothing_foreign(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:

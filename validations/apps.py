@@ -9,7 +9,7 @@ class ValidationsConfig(AppConfig):
     verbose_name = _("Validations")
 
     def ready(self) -> None:
-        """Listen to the jobs that check files and to the end of migrations; know what can be downloaded."""
-        from validations import exports, profiles, receivers  # noqa: F401, PLC0415 -- importing them connects them
+        """Listen to jobs and migrations; know what can be downloaded, and the texts of staff's own rules."""
+        from validations import exports, ownrules, profiles, receivers  # noqa: F401, PLC0415 -- importing them connects them
 
         exports.load()

@@ -9,6 +9,7 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from organizations.tenancy import TenantModel
+from validations.engine.texts import OWN_PREFIX
 
 
 class Profile(models.Model):
@@ -125,6 +126,8 @@ class ValidationRun(TenantModel):
     error_code = models.CharField(max_length=60, blank=True)
     error_params = models.JSONField(default=dict, blank=True)
 
+    # The versions of staff's own rules that it was checked by, so that its report can be made again.
+    own_rules = models.ManyToManyField("validations.StaffRule", related_name="+", blank=True)
     # How the file was read and what was found, as the engine said it (engine.Reading, engine.Summary).
     reading = models.JSONField(default=dict, blank=True)
     summary = models.JSONField(default=dict, blank=True)
@@ -176,6 +179,9 @@ class ResultSet(TenantModel):
     # Empty once the run was deleted: the rows, which may be millions, are removed in the background.
     run = models.ForeignKey(ValidationRun, on_delete=models.SET_NULL, null=True, related_name="result_sets")
     created_at = models.DateTimeField(auto_now_add=True)
+    # The dates of service in it, so that a later run knows without looking whether it could meet one.
+    first_day = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("result set")
@@ -275,6 +281,68 @@ class Finding(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.code} ({self.line})"
+
+
+class StaffRule(models.Model):
+    """One version of a rule that staff wrote as a query; what it says and asks never changes, a change is a new row."""
+
+    # Empty for a rule that holds for every organization.
+    organization = models.ForeignKey(
+        "organizations.Organization",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("organization"),
+        help_text=_("Leave empty for all organizations."),
+    )
+    # Findings carry it behind "own-", so that it names one rule in the whole installation.
+    name = models.SlugField(_("name"), max_length=40)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    profile_name = models.SlugField(_("profile"), max_length=60)
+    severity = models.CharField(_("severity"), max_length=7, choices=Severity, default=Severity.WARNING)
+    title_en = models.CharField(_("title in English"), max_length=120)
+    title_fr = models.CharField(_("title in French"), max_length=120)
+    message_en = models.CharField(_("message in English"), max_length=300)
+    message_fr = models.CharField(_("message in French"), max_length=300)
+    explanation_en = models.CharField(_("why, in English"), max_length=500)
+    explanation_fr = models.CharField(_("why, in French"), max_length=500)
+    fix_en = models.CharField(_("how to fix it, in English"), max_length=300)
+    fix_fr = models.CharField(_("how to fix it, in French"), max_length=300)
+    sql = models.TextField(_("query"))
+    # At most one version of a name is on.
+    is_on = models.BooleanField(_("on"), default=False, editable=False)
+    # What it would have found in a past run: counts and lines, never a cell.
+    trial = models.JSONField(default=dict, blank=True, editable=False)
+    tried_at = models.DateTimeField(_("tried"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("own rule")
+        verbose_name_plural = _("own rules")
+        ordering = ["name", "-version"]
+        constraints = [
+            models.UniqueConstraint("name", "version", name="validations_staffrule_version"),
+            models.UniqueConstraint(
+                "name", condition=models.Q(is_on=True), name="validations_staffrule_one_on"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    @property
+    def code(self) -> str:
+        """What its findings are known by."""
+        return OWN_PREFIX + self.name
+
+    @property
+    def title(self) -> str:
+        """The name of the rule in the reader's language."""
+        return self.title_fr if (get_language() or "en").startswith("fr") else self.title_en
 
 
 class LogEntry(TenantModel):

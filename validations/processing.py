@@ -12,6 +12,7 @@ from django.utils import timezone
 from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
 from validations import store
+from validations.earlier import hand_over
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
@@ -19,6 +20,7 @@ from validations.engine.profile import Profile as EngineProfile
 from validations.engine.report import Summary
 from validations.files import FULL, engine_folder, local_copy
 from validations.models import Phase, ResultSet, RunStatus, ValidationRun
+from validations.ownrules import as_engine_rule, rules_for
 from validations.progress import ProgressReporter, held_by
 from validations.retention import delete_result_sets
 from validations.steps import log_step
@@ -45,7 +47,10 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
     delete_result_sets(earlier, checkpoint=job.checkpoint)
     result = ResultSet.unscoped.create(organization_id=run.organization_id, run=run)
     try:
-        with local_copy(run) as path, Check(path, _profile(run), _options(run)) as check:
+        own = rules_for(run)
+        run.own_rules.set(own)
+        rules = tuple(map(as_engine_rule, own))
+        with local_copy(run) as path, Check(path, _profile(run), _options(run), own_rules=rules) as check:
             return _check(job, run, result, check, reporter)
     except UnreadableFileError as error:
         raise PermanentError(error.code, **error.params) from None
@@ -89,7 +94,11 @@ def _check(
     reporter.enter(Phase.RECORDS)
     records = store.write_records(check, result, reading.rows, reporter.report)
     log_step(run, "records-stored", records=records)
+    _note_days(result, check)
     reporter.enter(Phase.RULES)
+    earlier = hand_over(check, run, job.checkpoint)
+    if earlier:
+        log_step(run, "earlier-read", records=earlier)
     summary = check.run_rules(reporter.report)
     reporter.enter(Phase.RESULTS)
     findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
@@ -98,6 +107,12 @@ def _check(
     with job.completing():
         _complete(run, result, asdict(reading), summary)
     return counts
+
+
+def _note_days(result: ResultSet, check: Check) -> None:
+    if days := check.service_days():
+        result.first_day, result.last_day = days
+        result.save(update_fields=["first_day", "last_day"])
 
 
 def _complete(run: ValidationRun, result: ResultSet, reading: dict[str, Any], summary: Summary) -> None:

@@ -39,6 +39,14 @@ def _findings(params: dict[str, Any]) -> str:
     }
 
 
+def _earlier(params: dict[str, Any]) -> str:
+    count = params["records"]
+    text = ngettext(
+        "%(count)s record of earlier files compared", "%(count)s records of earlier files compared", count
+    )
+    return text % {"count": _number(count)}
+
+
 def _number(count: int) -> str:
     return texts.format_number(count, reader_language())
 
@@ -48,6 +56,7 @@ _SENTENCES: dict[str, Any] = {
     "started": lambda p: _("Attempt %(attempt)d of %(max_attempts)d started") % p,
     "read": _rows,
     "records-stored": _records,
+    "earlier-read": _earlier,
     "findings-stored": _findings,
     "completed": lambda p: _("Check completed"),
     "retrying": lambda p: _("Attempt %(attempt)d was interrupted; the next one starts by itself") % p,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from validations.views import acts, downloads, run, run_list, upload
+from validations.views import acts, downloads, rules, run, run_list, upload
 
 EXPORT = "runs/<uuid:run_id>/exports/<uuid:export_id>"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("events/", run_list.run_list_events, name="run-list-events"),
     path("progress/", run_list.run_list_progress, name="run-list-progress"),
     path("upload/", upload.upload, name="upload"),
+    path("rules/", rules.rules, name="rules"),
     path("templates/<slug:name>.csv", upload.profile_template, name="profile-template"),
     path("runs/<uuid:run_id>/", run.run_detail, name="run-detail"),
     path("runs/<uuid:run_id>/events/", run.run_events, name="run-events"),

@@ -23,7 +23,7 @@ from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import created
 from tests.support.staff import all_permissions, staff, staff_client
-from validations.models import BillingRecord, LogEntry
+from validations.models import BillingRecord, LogEntry, StaffRule
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -54,6 +54,7 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
     )
     Batch.objects.create(name=HOSTILE, total=1)
     Schedule.objects.create(name=HOSTILE, task=HOSTILE, interval_seconds=60, arguments={"note": HOSTILE})
+    StaffRule.objects.create(name="hostile", profile_name="quebec-medical", title_en=HOSTILE, sql=HOSTILE)
     return [model._base_manager.all()[0] for model in models()]
 
 

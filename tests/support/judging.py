@@ -1,13 +1,17 @@
 """A small way into the checking half: rows in, findings out, without a file."""
 
+import csv
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from validations.engine.earlier import EARLIER_COLUMNS, EarlierRun
 from validations.engine.judge import FINDING_COLUMNS, RECORD_COLUMNS, Judge
 from validations.engine.options import Options
 from validations.engine.profile import Profile, load_profile
@@ -46,6 +50,7 @@ class Judged:
 
 
 JudgeRows = Callable[..., Judged]
+Earlier = Sequence[tuple[EarlierRun, Sequence[Mapping[str, str | None]]]]
 
 
 def lines(*changes: Mapping[str, str | None]) -> list[dict[str, str | None]]:
@@ -76,8 +81,12 @@ def judge_table(
     profile: Profile | None = None,
     labels: Sequence[str] | None = None,
     options: Options | None = None,
+    earlier: Earlier | None = None,
 ) -> Judged:
-    """What is found in rows given by field, under the profile's own headers or under others."""
+    """What is found in rows given by field, under the profile's own headers or under others.
+
+    `earlier` are runs of the past with their rows, the oldest first.
+    """
     chosen = profile or load_profile("quebec-medical")
     names = list(rows[0]) if rows else list(GOOD)
     fields = chosen.by_name()
@@ -85,7 +94,7 @@ def judge_table(
     _load(connection, [[row[name] for name in names] for row in rows], len(names))
     judge = Judge(connection, header, chosen, options or Options(today=TODAY))
     try:
-        return _judged(judge, len(rows))
+        return _judged(judge, len(rows), earlier)
     finally:
         judge.close()
 
@@ -105,8 +114,29 @@ def _load(connection: duckdb.DuckDBPyConnection, rows: list[list[str | None]], w
     )
 
 
-def _judged(judge: Judge, count: int) -> Judged:
+def past_run(number: int = 1, *, is_refused: bool = False) -> EarlierRun:
+    """A run of last month."""
+    return EarlierRun(number, f"run-{number}", f"file{number}.csv", date(2026, 2, number), is_refused)
+
+
+def _load_earlier(judge: Judge, earlier: Earlier) -> None:
+    """Hand the rows of earlier runs over as the site does: what the rules ask for, as text in a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for run, rows in earlier:
+            for line, row in enumerate(rows, start=2):
+                cents = (row["amount_paid"] or "").replace(",", "")
+                writer.writerow(
+                    [run.number, line, *(row[name] or "" for name in EARLIER_COLUMNS[2:-1]), cents]
+                )
+        file.flush()
+        judge.load_earlier(Path(file.name), [run for run, _rows in earlier])
+
+
+def _judged(judge: Judge, count: int, earlier: Earlier | None) -> Judged:
     judge.type_values(lambda: None)
+    if earlier is not None:
+        _load_earlier(judge, earlier)
     records = [
         dict(zip(RECORD_COLUMNS, record, strict=True))
         for batch in judge.batches(judge.records_query(), 100)

@@ -1,6 +1,5 @@
 """Runs, findings and records in the admin."""
 
-import json
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from tests import factories
 from tests.conftest import signed_in
 from tests.support.staff import staff, staff_client
 from validations import services
-from validations.models import BillingRecord, Finding, LogEntry, Profile, RunStatus, ValidationRun
+from validations.models import BillingRecord, Finding, LogEntry, RunStatus, ValidationRun
 
 LIST = "admin:validations_validationrun_changelist"
 VIEW, OPERATE, ERASE = (f"validations.{verb}_validationrun" for verb in ("view", "change", "delete"))
@@ -178,46 +177,3 @@ def test_files_to_download_are_listed_and_neither_edited_nor_fetched(organizatio
     assert "America/Montreal" in page
     assert str(export.file.name) not in page
     assert client.post(address, {"status": "failed"}).status_code == 403
-
-
-def test_a_changed_profile_becomes_the_next_version(organization: Organization) -> None:
-    shipped = factories.profile()
-    own = Profile.objects.create(
-        organization=organization,
-        name="own",
-        title_en="Own",
-        title_fr="Le nôtre",
-        descriptor=shipped.descriptor,
-    )
-    client = staff_client(
-        "validations.view_profile", "validations.change_profile", "organizations.view_organization"
-    )
-    data = {"title_en": "New", "title_fr": "Nouveau", "descriptor": json.dumps(shipped.descriptor)}
-    client.post(reverse("admin:validations_profile_change", args=[own.pk]), data)
-    versions = Profile.objects.filter(name="own").order_by("version").values_list("version", "title_en")
-    assert list(versions) == [(1, "Own"), (2, "New")]
-
-
-def test_a_profile_that_the_engine_does_not_understand_is_refused(organization: Organization) -> None:
-    client = staff_client(
-        "validations.view_profile", "validations.add_profile", "organizations.view_organization"
-    )
-    data = {
-        "organization": organization.pk,
-        "name": "bad",
-        "title_en": "B",
-        "title_fr": "B",
-        "descriptor": '{"fields": 1}',
-    }
-    response = client.post(reverse("admin:validations_profile_add"), data)
-    assert response.status_code == 200
-    assert "descriptor" in response.context["adminform"].form.errors
-    assert not Profile.objects.filter(name="bad").exists()
-
-
-def test_shipped_profiles_are_read_only(superuser: User) -> None:
-    address = reverse("admin:validations_profile_change", args=[factories.profile().pk])
-    response = signed_in(superuser).get(address)
-    assert "&quot;fields&quot;" in response.content.decode()
-    assert "\\u00e9" not in response.content.decode()
-    assert signed_in(superuser).post(address, {"title_en": "x"}).status_code == 403

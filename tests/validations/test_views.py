@@ -28,7 +28,14 @@ RUN_ADDRESSES = {
     "run-again": "post",
     "run-delete": "post",
 }
-ORGANIZATION_ADDRESSES = {"run-list", "run-list-events", "run-list-progress", "upload", "profile-template"}
+ORGANIZATION_ADDRESSES = {
+    "run-list",
+    "run-list-events",
+    "run-list-progress",
+    "upload",
+    "profile-template",
+    "rules",
+}
 
 
 def address(name: str, organization: Organization, run: ValidationRun | uuid.UUID | None = None) -> str:

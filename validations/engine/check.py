@@ -13,8 +13,9 @@ checked, and no database is opened.
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,14 +24,17 @@ import duckdb
 
 from validations.engine import reading as reading_half
 from validations.engine import report, table
+from validations.engine.earlier import EARLIER_COLUMNS, EarlierRun, Span
 from validations.engine.errors import EngineError, TableTooBigError
 from validations.engine.judge import FINDING_COLUMNS, RECORD_COLUMNS, Judge
 from validations.engine.options import Options
+from validations.engine.ownrules import OwnRule
 from validations.engine.profile import Profile
 from validations.engine.reading import Parsed, Reading
 from validations.engine.report import Summary
+from validations.engine.rules import literal
 
-__all__ = ["FINDING_COLUMNS", "RECORD_COLUMNS", "Check"]
+__all__ = ["EARLIER_COLUMNS", "FINDING_COLUMNS", "RECORD_COLUMNS", "Check", "EarlierRun", "Span"]
 
 Progress = Callable[[int, int | None], None]
 Batch = list[tuple[Any, ...]]
@@ -42,8 +46,16 @@ SORTED_IN_MEMORY = 100_000
 class Check(AbstractContextManager["Check"]):
     """One file on its way through reading, typing, rules and report; each phase is called once, in this order."""
 
-    def __init__(self, path: Path, profile: Profile | None, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        profile: Profile | None,
+        options: Options | None = None,
+        *,
+        own_rules: Sequence[OwnRule] = (),
+    ) -> None:
         self.path = path
+        self.own_rules = own_rules
         self.profile = profile
         self.options = options or Options()
         self._exits = ExitStack()
@@ -79,7 +91,14 @@ class Check(AbstractContextManager["Check"]):
             self._exits.callback(connection.close)
             table.load(connection, self._parsed)
             labels = [column.label for column in found.columns]
-            self._judge = Judge(connection, labels, self.profile, self.options)
+            self._judge = Judge(
+                connection,
+                labels,
+                self.profile,
+                self.options,
+                own_rules=self.own_rules,
+                own_folder=self._folder,
+            )
             self._exits.callback(self._judge.close)
             self._judge.type_values(lambda: tell(found.rows, found.rows))
         matching = self._judge.matching
@@ -94,6 +113,46 @@ class Check(AbstractContextManager["Check"]):
             for column in found.columns
         )
         return dataclasses.replace(found, columns=columns)
+
+    @property
+    def earlier_path(self) -> Path:
+        """Where the records of earlier runs are written for `load_earlier`; gone with everything else."""
+        return self._folder / "earlier.csv"
+
+    def look_back(self) -> tuple[Span, ...]:
+        """What the rules want of earlier runs; empty when nothing could matter."""
+        with _no_cells_in_errors():
+            return self._judge.look_back() if self._judge else ()
+
+    def load_earlier(self, runs: Iterable[EarlierRun]) -> None:
+        """Take in what was written to `earlier_path`, in EARLIER_COLUMNS order, of runs given the oldest first."""
+        if self._judge is not None:
+            with _no_cells_in_errors():
+                self._judge.load_earlier(self.earlier_path, runs)
+        self.earlier_path.unlink()
+
+    def service_days(self) -> tuple[date, date] | None:
+        """The first and the last date of service in the file, None where there is none."""
+        with _no_cells_in_errors():
+            return self._judge.service_days() if self._judge else None
+
+    def try_own_rule(self, examples: int) -> tuple[int, list[tuple[Any, ...]]] | None:
+        """How much the one own rule finds, and the first findings with the cell in the first column; None if it failed.
+
+        Shape: row, value, params as JSON, suggestion, first cell of the row.
+        """
+        judge = self._judge
+        if judge is None or judge.try_own_rules(lambda: None).broken:
+            return None
+        (rule,) = self.own_rules
+        found = f"FROM findings f WHERE f.code = {literal(rule.code)}"
+        with _no_cells_in_errors():
+            count = judge.connection.execute(f"SELECT count(*) {found}").fetchone() or (0,)
+            rows = judge.connection.execute(
+                f"SELECT f.row, f.value, f.params, f.suggestion, c.c0 FROM (SELECT * {found} ORDER BY row LIMIT "
+                f"{examples:d}) f JOIN cells c USING (row) ORDER BY f.row"
+            ).fetchall()
+        return int(count[0]), rows
 
     def run_rules(self, on_progress: Progress | None = None) -> Summary:
         """The report, after schema and rules were checked.

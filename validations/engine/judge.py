@@ -3,15 +3,19 @@
 It begins where reading ends: `cells`, `lines` and `findings` are in the database. It knows nothing of files.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from validations.engine import columns as column_matching
-from validations.engine import report, runner, schema, values
+from validations.engine import earlier, ownrules, report, runner, schema, values
+from validations.engine.earlier import EarlierRun, Span
 from validations.engine.findings import Found
 from validations.engine.options import Options
+from validations.engine.ownrules import OwnRule
 from validations.engine.profile import Profile, reference_table
 from validations.engine.reading import kept_label
 from validations.engine.rules import OFF, Context, Rule, all_rules, literal
@@ -56,6 +60,8 @@ class Judge:
         options: Options,
         *,
         has_many_files: bool = False,
+        own_rules: Sequence[OwnRule] = (),
+        own_folder: Path | None = None,
     ) -> None:
         self.connection = connection
         self.labels = tuple(labels)
@@ -69,6 +75,10 @@ class Judge:
         # Findings that stand at no row, where the table has many files: number of the file (None: each), finding.
         self.file_findings: list[tuple[int | None, Found]] = []
         self.worker = Worker(connection)
+        # What staff wrote, and a folder that the connection may write to, for the sandbox.
+        self.own_rules = own_rules
+        self.own_folder = own_folder
+        self._has_earlier = False
 
     def close(self) -> None:
         """Stop the helper thread."""
@@ -121,6 +131,9 @@ class Judge:
         self._check_schema(lambda: progress(0.0))
         rules = [(rule, self._context(rule)) for rule in all_rules().values()]
         outcome = runner.run_rules(self.worker, rules, lambda share: progress(share * _RULES_SHARE))
+        if self.own_folder is not None:
+            own = (self.own_rules, self.worker, self.columns, self.own_folder, outcome)
+            ownrules.run(*own, lambda: progress(_RULES_SHARE))
         self._report_broken(outcome)
         runner.settle(self.worker, self.columns, self.amount, lambda: progress(_RULES_SHARE))
         summary = report.summarize(
@@ -128,6 +141,33 @@ class Judge:
         )
         progress(1.0)
         return summary
+
+    def look_back(self) -> tuple[Span, ...]:
+        """What the rules that are on want of earlier runs."""
+        return earlier.spans(self.connection, self._looking_back())
+
+    def load_earlier(self, source: Path, runs: Iterable[EarlierRun]) -> None:
+        """Put the earlier records that can matter beside `typed`; the file has EARLIER_COLUMNS."""
+        wanted = [earlier.looks_back(rule, context) for rule, context in self._looking_back()]
+        by_name = {column.field.name: column for column in self.columns}
+        keep = [look.keep for look in wanted if look is not None]
+        earlier.load(self.connection, source, runs, by_name, keep)
+        self._has_earlier = True
+
+    def service_days(self) -> tuple[date, date] | None:
+        """The first and the last date of service in the file, None where there is none."""
+        if "service_date" not in self.indexes:
+            return None
+        row = self.connection.execute("SELECT min(service_date), max(service_date) FROM typed").fetchone()
+        return None if row is None or not isinstance(row[0], date) else (row[0], row[1])
+
+    def try_own_rules(self, tick: Callable[[], None]) -> Outcome:
+        """What running nothing but the own rules came to; what they found is in `findings`."""
+        outcome = Outcome()
+        if self.own_folder is not None:
+            ownrules.run(self.own_rules, self.worker, self.columns, self.own_folder, outcome, tick)
+        runner.settle(self.worker, self.columns, self.amount, tick)
+        return outcome
 
     def records_query(self, rows: tuple[int, int] | None = None) -> str:
         """The SELECT of the records in RECORD_COLUMNS order, of all rows or from the first to the last one wanted."""
@@ -227,8 +267,13 @@ class Judge:
             params=params,
             severity=setting.severity or (OFF if rule.is_off_by_default else rule.texts.severity),
             tables=frozenset(tables),
+            has_earlier=self._has_earlier,
             file_column=self.file_column,
         )
+
+    def _looking_back(self) -> list[tuple[Rule, Context]]:
+        rules = [(rule, self._context(rule)) for rule in all_rules().values() if rule.back_needs]
+        return [(rule, context) for rule, context in rules if context.severity != OFF]
 
     def _check_schema(self, tick: Callable[[], None]) -> None:
         each_file = f"{self.file_column}, " if self.file_column else ""
@@ -255,8 +300,12 @@ class Judge:
             )
 
     def _report_broken(self, outcome: Outcome) -> None:
+        own = ownrules.named(self.own_rules)
         for code in outcome.broken:
-            self._add_file_finding("rule-failed", None, None, {"rule": code}, None)
+            told = {"rule": code}
+            if code in own:
+                told |= {"rule_en": own[code].en, "rule_fr": own[code].fr}
+            self._add_file_finding("rule-failed", None, None, told, None)
 
     def _add_column_finding(self, code: str, column: TypedColumn, params: dict[str, Any], file: int) -> None:
         params |= {"title_en": column.field.title.en, "title_fr": column.field.title.fr}

@@ -63,6 +63,9 @@ _FIELD_KEYS = frozenset(
 _CONSTRAINTS = frozenset(
     {"required", "unique", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength"}
 )
+# Rules group rows by these; where a profile does not say how much of the text identifies, this much does.
+_KEYED = frozenset({"patient", "provider"})
+KEY_CHARS = 64
 _PERIOD_KEYS = frozenset({"value", "from", "to", "source"})
 
 
@@ -271,9 +274,14 @@ class _Reader:
             true_values=self._texts(entry.get("trueValues", TRUE_VALUES), f"{path}.trueValues"),
             false_values=self._texts(entry.get("falseValues", FALSE_VALUES), f"{path}.falseValues"),
             error_code=self._code(entry.get("errorCode", ""), f"{path}.errorCode"),
-            key_length=self._count(entry.get("keyLength"), f"{path}.keyLength"),
+            key_length=self._key_length(entry, name, kind, path),
             expected=self._both(entry.get("expected"), f"{path}.expected"),
         )
+
+    def _key_length(self, entry: Mapping[str, Any], name: str, kind: str, path: str) -> int | None:
+        """How much of the text identifies: as given; all that rules group by of those who always are."""
+        given = self._count(entry.get("keyLength"), f"{path}.keyLength")
+        return KEY_CHARS if given is None and name in _KEYED and kind in ("string", "any") else given
 
     def _constraints(self, source: Any, path: str) -> Constraints:
         entry = self._object(source, path)

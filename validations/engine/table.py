@@ -41,6 +41,7 @@ def connect(folder: Path, memory_limit_mb: int, threads: int) -> duckdb.DuckDBPy
         },
     )
     connection.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

@@ -84,7 +84,8 @@ class Context:
     params: Mapping[str, Any] = field(default_factory=dict)
     severity: str = ERROR
     tables: frozenset[str] = frozenset()
-    earlier: str | None = None
+    # Whether the tables `earlier` and `earlier_runs` stand beside `typed` (see `engine.earlier`).
+    has_earlier: bool = False
     file_column: str = ""
 
     @property
@@ -143,14 +144,29 @@ class Context:
         return f"({facts.column} IS NULL AND {facts.name}_raw IS NOT NULL)"
 
 
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """What a rule wants of the records of earlier runs.
+
+    `days` is a SELECT over `typed` of one row: the first and the last day, and a list of codes or NULL. `keep` is the
+    condition under which such a record can matter to a row of this file.
+    """
+
+    days: str
+    keep: str
+    includes_refused: bool = False
+
+
 class Rule(ABC):
     """One condition a billing file must meet.
 
-    `needs` are the fields without which it says nothing; `tables` the reference tables it looks things up in.
+    `needs` are the fields without which it says nothing; `tables` the reference tables it looks things up in;
+    `back_needs` the fields without which it cannot look back at earlier runs.
     """
 
     texts: ClassVar[CodeTexts]
     needs: ClassVar[tuple[str, ...]] = ()
+    back_needs: ClassVar[tuple[str, ...]] = ()
     tables: ClassVar[tuple[str, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     is_off_by_default: ClassVar[bool] = False
@@ -167,6 +183,10 @@ class Rule(ABC):
         if self.judges_format:
             return bool(context.failing(self.code))
         return all(context.has(name) for name in self.needs) and context.tables.issuperset(self.tables)
+
+    def looks_back(self, context: Context) -> LookBack | None:
+        """What it wants of earlier runs; nothing, for most rules."""
+        return None
 
     @abstractmethod
     def sql(self, context: Context) -> str:

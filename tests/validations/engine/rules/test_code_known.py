@@ -22,3 +22,12 @@ def test_a_list_of_codes_replaces_the_tariff(judge_rows: JudgeRows) -> None:
     options = Options(today=TODAY, codes=frozenset({"77777"}))
     judged = judge_rows(lines({"code": "77777"}, {"code": "9751"}), options=options)
     assert judged.rows_of("code-known") == [2]
+
+
+def test_a_code_is_known_on_the_last_day_of_its_validity_and_not_on_the_next(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(
+        lines(
+            {"code": "30512", "service_date": "2019-12-31"}, {"code": "30512", "service_date": "2020-01-01"}
+        )
+    )
+    assert judged.rows_of("code-known") == [2]

@@ -40,3 +40,8 @@ def test_the_number_of_a_day_is_called_one_and_its_date_is_suggested(judge_rows:
 def test_the_number_of_a_day_is_suggested_in_the_format_of_its_column(judge_rows: JudgeRows) -> None:
     judged = judge_rows(lines({"service_date": "17/02/2026"}, {"service_date": "46085"}))
     assert [f["suggestion"] for f in judged.of("date-format")] == ["04/03/2026"]
+
+
+def test_the_twenty_ninth_of_february_is_a_date_in_leap_years_only(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines({"service_date": "2024-02-29"}, {"service_date": "2026-02-29"}))
+    assert judged.rows_of("date-format") == [2]

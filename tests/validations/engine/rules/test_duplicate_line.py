@@ -18,3 +18,9 @@ def test_a_line_with_an_unreadable_start_is_left_out_and_counted(judge_rows: Jud
     judged = judge_rows(lines(SAME, SAME | {"start_time": "25:00"}))
     assert judged.of("duplicate-line") == []
     assert judged.summary.not_checked["duplicate-line"] == 1
+
+
+def test_a_line_that_differs_only_in_its_start_is_another_one(judge_rows: JudgeRows) -> None:
+    one = {"record_id": "12345678901", "patient": "TREM85010112 Tremblay, Jean"}
+    judged = judge_rows(lines(one | {"start_time": "09:00"}, one | {"start_time": "09:01"}))
+    assert judged.of("duplicate-line") == []

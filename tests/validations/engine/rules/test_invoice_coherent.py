@@ -22,3 +22,8 @@ def test_the_amounts_of_all_its_lines_are_at_stake(judge_rows: JudgeRows) -> Non
     judged = judge_rows(lines(ONE, ONE | {"service_date": "2026-03-03"}, {}))
     assert judged.summary.amount_at_stake_cents == 2 * 2275
     assert judged.summary.amount_accepted_cents == 2275
+
+
+def test_the_same_number_with_another_name_behind_it_is_the_same_patient(judge_rows: JudgeRows) -> None:
+    other = ONE | {"patient": "TREM85010112 Tremblay, J.", "code": "41501"}
+    assert judge_rows(lines(ONE, other)).of("invoice-coherent") == []

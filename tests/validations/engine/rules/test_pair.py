@@ -17,3 +17,7 @@ def test_the_second_act_names_the_line_of_the_first(judge_rows: JudgeRows) -> No
 
 def test_the_override_context_allows_both(judge_rows: JudgeRows) -> None:
     assert judge_rows(lines(SUTURE | {"context": "#diff"}, EXCISION)).of("pair") == []
+
+
+def test_one_code_twice_is_no_pair(judge_rows: JudgeRows) -> None:
+    assert judge_rows(lines(SUTURE, SUTURE)).of("pair") == []
