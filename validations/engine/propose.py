@@ -15,10 +15,11 @@ from typing import Any
 
 from validations.engine import columns as column_matching
 from validations.engine import reading as reading_half
+from validations.engine.cells import letter
 from validations.engine.columns import fold
 from validations.engine.options import Options
 from validations.engine.profile import DATE_FORMATS, load_profile, shipped_profiles
-from validations.engine.reading import Reading, letter
+from validations.engine.reading import Reading
 
 # Enough values to see the form of a column; a person corrects what the rest of the file would have told.
 SAMPLE_ROWS = 5_000

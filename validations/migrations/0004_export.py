@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('jobs', '0012_statistics_by_day'),
         ('organizations', '0002_keys_of_operators'),
-        ('validations', '0001_initial'),
+        ('validations', '0002_rules'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
