@@ -219,7 +219,7 @@ class BillingRecord(TenantModel):
     amount_paid_cents = models.BigIntegerField(_("paid in cents"), null=True, blank=True)
     provider = models.TextField(_("provider"), blank=True)
     patient = models.TextField(_("patient"), blank=True)
-    # Unmapped columns by their label; also the text of cells that could not be typed, by field name.
+    # Unmapped columns by their label; also, by field name, the text of cells not in the plain form, read or not.
     extra = models.JSONField(_("other columns"), default=dict, blank=True)
 
     class Meta:

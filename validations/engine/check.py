@@ -83,8 +83,14 @@ class Check(AbstractContextManager["Check"]):
             self._exits.callback(self._judge.close)
             self._judge.type_values(lambda: tell(found.rows, found.rows))
         matching = self._judge.matching
+        formats = {typed.index: typed.pattern for typed in self._judge.columns}
         columns = tuple(
-            dataclasses.replace(column, field=matching.fields[column.index], how=matching.how[column.index])
+            dataclasses.replace(
+                column,
+                field=matching.fields[column.index],
+                how=matching.how[column.index],
+                date_format=formats.get(column.index, ""),
+            )
             for column in found.columns
         )
         return dataclasses.replace(found, columns=columns)

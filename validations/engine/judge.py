@@ -13,7 +13,7 @@ from validations.engine import report, runner, schema, values
 from validations.engine.findings import Found
 from validations.engine.options import Options
 from validations.engine.profile import Profile, reference_table
-from validations.engine.reading import letter
+from validations.engine.reading import kept_label
 from validations.engine.rules import OFF, Context, Rule, all_rules, literal
 from validations.engine.runner import Outcome, Worker
 from validations.engine.values import TypedColumn
@@ -140,7 +140,9 @@ class Judge:
         count = self.connection.execute("SELECT count(*) FROM lines").fetchone()
         joined = "CROSS JOIN lines l" if count == (1,) else "ASOF JOIN lines l ON t.row >= l.first_row"
         wanted = "" if rows is None else f" WHERE t.row BETWEEN {rows[0]:d} AND {rows[1]:d}"
-        return f"SELECT {', '.join(chosen)} FROM typed t {joined} LEFT JOIN unread u ON u.row = t.row{wanted}"
+        return (
+            f"SELECT {', '.join(chosen)} FROM typed t {joined} LEFT JOIN odd_texts u ON u.row = t.row{wanted}"
+        )
 
     def findings_query(self) -> str:
         """The SELECT of all findings in FINDING_COLUMNS order, by line and code."""
@@ -293,25 +295,24 @@ class Judge:
         return value if column.sql_type == sql_type else f"TRY_CAST({value} AS {sql_type})"
 
     def _kept_indexes(self) -> list[int]:
-        """The columns that have no place of their own in a record."""
-        placed = {c.index for c in self.columns if c.field.column in RECORD_COLUMNS}
+        """The columns that have no place of their own in a record, or would lose something in it."""
+        placed = {
+            c.index
+            for c in self.columns
+            if c.field.column in RECORD_COLUMNS
+            and _RECORD_TYPES.get(c.field.column, c.sql_type) == c.sql_type
+        }
         return [index for index in range(self._column_count) if index not in placed]
 
     def _extra(self) -> str:
-        """The SQL of the JSON object that keeps unplaced columns and the text of cells that could not be read."""
+        """The SQL of the JSON object that keeps unplaced columns and the text of cells not in the plain form."""
+        names = [f.name for f in self.profile.fields]
         kept = [
-            f"CASE WHEN t.k{i} <> '' THEN {literal(schema.as_text(self._kept_label(i)))} || ':' || to_json(t.k{i}) END"
+            f"CASE WHEN t.k{i} <> '' THEN {literal(schema.as_text(kept_label(self.labels, i, names)))} "
+            f"|| ':' || to_json(t.k{i}) END"
             for i in self._kept_indexes()
         ]
         return f"'{{' || concat_ws(',', {', '.join([*kept, 'u.texts'])}) || '}}'"
-
-    def _kept_label(self, index: int) -> str:
-        """A key of its own for each kept column: its header, or its letter where that is empty or taken."""
-        label = self.labels[index].strip()
-        taken = {text.strip() for i, text in enumerate(self.labels) if i != index} | {
-            f.name for f in self.profile.fields
-        }
-        return label if label and label not in taken else f"{label} ({letter(index)})".strip()
 
 
 def _silent() -> None:

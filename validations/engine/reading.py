@@ -3,7 +3,7 @@
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Column:
     letter: str
     field: str | None = None
     how: str | None = None  # exact, alias, folded, close
+    date_format: str = ""  # how most dates of the column are written, as strftime has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,16 @@ def letter(index: int) -> str:
         index, rest = divmod(index - 1, 26)
         letters = chr(65 + rest) + letters
     return letters
+
+
+def kept_label(labels: Sequence[str], index: int, field_names: Iterable[str]) -> str:
+    """The key under which a record keeps a column without a place of its own.
+
+    That is its header, or its header with its letter where that is empty, taken, or the name of a field.
+    """
+    label = labels[index].strip()
+    taken = {text.strip() for i, text in enumerate(labels) if i != index} | set(field_names)
+    return label if label and label not in taken else f"{label} ({letter(index)})".strip()
 
 
 def _bad_byte_sink(found: Detection, spool: FindingSpool) -> BadByteSink:

@@ -186,17 +186,20 @@ def view_typed(columns: tuple[TypedColumn, ...]) -> str:
 
 
 def keep_odd_rows(columns: tuple[TypedColumn, ...]) -> tuple[str, ...]:
-    """The statements that make `odd_rows`, the rows of `typed` with a text to look at, and `unread`, their texts."""
+    """The statements that make `odd_rows`, the rows of `typed` with a text to look at, and `odd_texts`, their texts.
+
+    A text that was read is kept too: the file can then be written again as it was.
+    """
     parts = [
-        f"CASE WHEN {c.field.column} IS NULL AND {c.field.name}_raw <> '' "
-        f"THEN {literal(as_text(c.field.name))} || ':' || to_json({c.field.name}_raw) END"
+        f"CASE WHEN {c.field.name}_raw <> '' THEN {literal(as_text(c.field.name))} || ':' || "
+        f"to_json({c.field.name}_raw) END"
         for c in columns
         if c.index is not None
     ]
     texts_of_rows = f"SELECT row, concat_ws(',', {', '.join(parts) or 'NULL'}) AS texts FROM odd_rows"
     return (
         "CREATE OR REPLACE TEMP TABLE odd_rows AS SELECT * FROM typed WHERE odd IS NOT NULL",
-        f"CREATE OR REPLACE TEMP TABLE unread AS SELECT row, texts FROM ({texts_of_rows}) WHERE texts <> ''",
+        f"CREATE OR REPLACE TEMP TABLE odd_texts AS SELECT row, texts FROM ({texts_of_rows}) WHERE texts <> ''",
     )
 
 

@@ -102,13 +102,15 @@ def test_missing_values_of_the_profile_are_empty(judge_rows: JudgeRows) -> None:
     assert judged.findings == []
 
 
-def test_records_hold_typed_values_and_the_text_of_what_could_not_be_read(judge_rows: JudgeRows) -> None:
+def test_records_hold_typed_values_and_the_text_of_what_is_not_in_the_plain_form(
+    judge_rows: JudgeRows,
+) -> None:
     judged = judge_rows(lines({"units": "1,5"}, {"units": 'x"y', "amount": "abc"}))
     first, second = judged.records
     assert (first["service_date"], first["units"], first["extra"]) == (
         date(2026, 3, 2),
         Decimal("1.50"),
-        "{}",
+        '{"units":"1,5"}',
     )
     assert (second["units"], second["amount_cents"]) == (None, None)
     assert second["extra"] == '{"units":"x\\"y","amount":"abc"}'
