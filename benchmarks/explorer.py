@@ -96,7 +96,9 @@ def _fill(findings: int) -> None:
             cursor.execute("SET synchronous_commit = off")
             _records(cursor, result, findings)
             _findings(cursor, result, findings, shift=number * findings // 10)
-            ValidationRun.unscoped.filter(pk=run.pk).update(result=result, **_summary(cursor, result.pk, findings))
+            ValidationRun.unscoped.filter(pk=run.pk).update(
+                result=result, **_summary(cursor, result.pk, findings)
+            )
     with connection.cursor() as cursor:
         # Pages are read as they are on a site whose autovacuum had the time to look.
         cursor.execute("VACUUM ANALYZE")
@@ -106,7 +108,13 @@ def _reading(descriptor: dict[str, Any]) -> dict[str, Any]:
     from validations.engine.reading import letter
 
     columns = [
-        {"index": index, "label": entry["title"], "letter": letter(index), "field": entry["name"], "how": "exact"}
+        {
+            "index": index,
+            "label": entry["title"],
+            "letter": letter(index),
+            "field": entry["name"],
+            "how": "exact",
+        }
         for index, entry in enumerate(descriptor["fields"])
     ]
     return {"encoding": "cp1252", "delimiter": ";", "quotechar": '"', "header_line": 1, "columns": columns}
@@ -132,7 +140,9 @@ def _findings(cursor: Any, result: Any, findings: int, *, shift: int) -> None:
         cases["code"].append(f"WHEN slot < {upper} THEN '{code}'")
         cases["severity"].append(f"WHEN slot < {upper} THEN '{severity}'")
         numbers = ", ".join(map(str, columns))
-        cases["column"].append(f"WHEN slot < {upper} THEN (ARRAY[{numbers}])[1 + n / 7 % {len(columns)}]")
+        cases["column"].append(
+            f"WHEN slot < {upper} THEN (ARRAY[{numbers}])[1 + (n / 7 % {len(columns)})::int]"
+        )
         cases["fix"].append(f"WHEN slot < {upper} THEN {'value || chr(48)' if has_fix else 'NULL'}")
     code, severity, column, every = RARE
     rare = f"WHEN n % {every} = 7 THEN"
@@ -150,7 +160,7 @@ def _findings(cursor: Any, result: Any, findings: int, *, shift: int) -> None:
             {chosen["fix"]}, n * 7919 % 100000, n + {shift}
         FROM (SELECT n, n * 7919 % 1000 AS slot, CASE WHEN n * 7919 % 1000 < 400 THEN '' WHEN n % 3 = 0
               THEN (n * 31 % 500)::text || ',5' ELSE 'TREM' || (n * 104729 % 900000)::text END AS value
-              FROM generate_series(1, {findings}) n) drawn
+              FROM generate_series(1, {findings}::bigint) n) drawn
     """
     cursor.execute(statement)
 
@@ -165,10 +175,20 @@ def _summary(cursor: Any, result_id: int, rows: int) -> dict[str, Any]:
     for code, severity, bucket, count, cents in cursor.fetchall():
         row = by_code.setdefault(
             (code, severity),
-            {"code": code, "severity": severity, "count": 0, "rows": 0, "amount_cents": 0, "lines": [0] * BUCKETS},
+            {
+                "code": code,
+                "severity": severity,
+                "count": 0,
+                "rows": 0,
+                "amount_cents": 0,
+                "lines": [0] * BUCKETS,
+            },
         )
         row["lines"][bucket] += count
-        row |= {key: row[key] + more for key, more in (("count", count), ("rows", count), ("amount_cents", int(cents)))}
+        row |= {
+            key: row[key] + more
+            for key, more in (("count", count), ("rows", count), ("amount_cents", int(cents)))
+        }
     cursor.execute(
         "SELECT code, severity, column_index, count(*), count(DISTINCT value), count(suggestion) FROM "
         f"validations_finding WHERE result_id = {result_id} GROUP BY 1, 2, 3 ORDER BY 4 DESC"
@@ -189,7 +209,10 @@ def _summary(cursor: Any, result_id: int, rows: int) -> dict[str, Any]:
         "by_severity": totals, "by_code": list(by_code.values()), "by_column": by_column, "by_value": by_value,
         "not_checked": {}, "missing_fields": {}, "broken": [],
     }  # fmt: skip
-    return {"summary": json.loads(json.dumps(summary)), **{f"{level}_count": n for level, n in totals.items()}}
+    return {
+        "summary": json.loads(json.dumps(summary)),
+        **{f"{level}_count": n for level, n in totals.items()},
+    }
 
 
 def _pages(findings: int) -> dict[str, str]:

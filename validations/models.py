@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -243,6 +244,10 @@ class Severity(models.TextChoices):
     INFO = "info", _("Remark")
 
 
+# A finding without an amount stands with those of nothing, whichever way a list is sorted.
+AMOUNT_ORDER = Coalesce("amount_cents", 0)
+
+
 class Finding(TenantModel):
     """One thing to fix or to know; its sentence is made from code and params in the reader's language."""
 
@@ -277,13 +282,29 @@ class Finding(TenantModel):
         # Behind the id stand columns that filters ask for: a page far down the list is found without reading rows.
         indexes = [
             models.Index(
-                fields=["result", "code", "line", "id", "severity", "column_index", "key"],
+                fields=["result", "code", "line", "id", "severity", "column_index"],
                 name="validations_finding_rule",
             ),
             models.Index(
                 fields=["result", "line", "id", "severity", "column_index"], name="validations_finding_place"
             ),
-            models.Index(fields=["result", "code", "value", "line", "id"], name="validations_finding_value"),
+            models.Index(
+                fields=["result", "value", "line", "id", "code", "severity", "column_index"],
+                name="validations_finding_value",
+            ),
+            models.Index(fields=["result", "key"], name="validations_finding_key"),
+            # PostgreSQL reads an expression out of an index only where its column stands there as well.
+            models.Index(
+                "result",
+                AMOUNT_ORDER,
+                "line",
+                "id",
+                "code",
+                "severity",
+                "column_index",
+                "amount_cents",
+                name="validations_finding_amount",
+            ),
         ]
 
     def __str__(self) -> str:

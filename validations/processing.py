@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
-from validations import store
+from validations import comparing, correcting, store
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
@@ -45,6 +45,7 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
     delete_result_sets(earlier, checkpoint=job.checkpoint)
     result = ResultSet.unscoped.create(organization_id=run.organization_id, run=run)
     try:
+        correcting.provide_file(job, run)
         with local_copy(run) as path, Check(path, _profile(run), _options(run)) as check:
             return _check(job, run, result, check, reporter)
     except UnreadableFileError as error:
@@ -95,6 +96,7 @@ def _check(
     findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
     log_step(run, "findings-stored", findings=findings)
     counts = {"rows": summary.rows, **summary.by_severity}
+    comparing.compare_with_previous(run, result, asdict(reading))
     with job.completing():
         _complete(run, result, asdict(reading), summary)
     return counts

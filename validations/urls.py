@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from validations.views import acts, downloads, run, run_list, upload
+from validations.views import acts, compare, downloads, fixes, run, run_list, upload
 
 app_name = "validations"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("runs/<uuid:run_id>/events/", run.run_events, name="run-events"),
     path("runs/<uuid:run_id>/progress/", run.run_progress, name="run-progress"),
     path("runs/<uuid:run_id>/findings.csv", downloads.run_findings_csv, name="run-findings-csv"),
+    path("runs/<uuid:run_id>/compare/", compare.run_compare, name="run-compare"),
+    path("runs/<uuid:run_id>/fixes/", fixes.run_fixes, name="run-fixes"),
+    path("runs/<uuid:run_id>/fixes/decide/", fixes.run_decide, name="run-decide"),
+    path("runs/<uuid:run_id>/fixes/check/", fixes.run_check_corrected, name="run-check-corrected"),
     path("runs/<uuid:run_id>/cancel/", acts.run_cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", acts.run_retry, name="run-retry"),
     path("runs/<uuid:run_id>/again/", acts.run_again, name="run-again"),

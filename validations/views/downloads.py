@@ -28,10 +28,7 @@ def run_findings_csv(request: HttpRequest, slug: str, run_id: uuid.UUID) -> Http
     organization = enter(request, slug, EXPORT)
     run = find_run(organization, run_id)
     filters = pages.Filters.of(request.GET)
-    code = "" if filters.code == pages.EVERYTHING else filters.code
-    findings = findings_filtered(
-        run, code=code, severity=filters.severity, search=filters.search, sort=filters.sort
-    )
+    findings = findings_filtered(run, filters.wanted(), filters.sort)
     language = reader_language()
     lines = findings_csv(
         findings.iterator(chunk_size=EXPORT_CHUNK),
