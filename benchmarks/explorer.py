@@ -200,8 +200,8 @@ def _summary(cursor: Any, result_id: int, rows: int) -> dict[str, Any]:
         "column_index ORDER BY n DESC, value) AS place FROM (SELECT code, severity, column_index, value, count(*) AS n "
         f"FROM validations_finding WHERE result_id = {result_id} GROUP BY 1, 2, 3, 4) v) p WHERE place <= 20"
     )
-    names = ("code", "severity", "column_index", "value", "count")
-    by_value = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    value_names = ("code", "severity", "column_index", "value", "count")
+    by_value = [dict(zip(value_names, row, strict=True)) for row in cursor.fetchall()]
     totals = {level: sum(r["count"] for r in by_code.values() if r["severity"] == level) for level in
               ("error", "warning", "info")}  # fmt: skip
     summary = {

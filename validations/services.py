@@ -220,7 +220,8 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
 
 def _corrected_name(name: str) -> str:
     """The name of the corrected file, which says so once however often it is corrected."""
-    path, mark = PurePosixPath(name), f" ({_('corrected')})"
+    word = _("corrected")
+    path, mark = PurePosixPath(name), f" ({word})"
     return f"{path.stem.removesuffix(mark)[: 200 - len(mark)]}{mark}{path.suffix}"
 
 
