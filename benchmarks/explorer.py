@@ -79,6 +79,7 @@ def _fill(findings: int) -> None:
     from django.db import connection
 
     from organizations.models import Membership, Organization, User
+    from validations import comparing
     from validations.models import Profile, ResultSet, ValidationRun
 
     place = Organization.objects.create(name="Bench", slug="bench")
@@ -99,6 +100,10 @@ def _fill(findings: int) -> None:
             ValidationRun.unscoped.filter(pk=run.pk).update(
                 result=result, **_summary(cursor, result.pk, findings)
             )
+    began = time.perf_counter()
+    earlier, later = ValidationRun.unscoped.order_by("created_at")
+    comparing.comparison_of(later, earlier)
+    print(f"two runs compared, once, in {time.perf_counter() - began:.1f} s")
     with connection.cursor() as cursor:
         # Pages are read as they are on a site whose autovacuum had the time to look.
         cursor.execute("VACUUM ANALYZE")
@@ -253,6 +258,10 @@ def _pages(findings: int) -> dict[str, str]:
         "one row in its context": f"{page}?code=all&finding={one}",
         "grouped by column": f"{page}?code=all&group=column",
         "grouped by value": f"{page}?code=all&group=value",
+        "compared, what is new": f"{page}compare/?kind=new&code=required&severity=error",
+        "compared, what is still there": f"{page}compare/?kind=still&code=required&severity=error",
+        "compared, what is fixed": f"{page}compare/?kind=fixed&code=code-known&severity=error",
+        "proposed fixes": f"{page}fixes/",
     }
 
 

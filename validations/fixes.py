@@ -33,12 +33,11 @@ class Decisions:
     @classmethod
     def of(cls, run: ValidationRun) -> "Decisions":
         """The decisions that hold now."""
-        rows = FixDecision.objects.for_organization(run.organization_id).filter(run=run)
-        of_rules, of_findings = rows.filter(finding=None), rows.exclude(finding=None)
+        rows = list(FixDecision.objects.for_organization(run.organization_id).filter(run=run))
         return cls(
-            rules=frozenset(of_rules.filter(is_accepted=True).values_list("code", flat=True)),
-            accepted=frozenset(of_findings.filter(is_accepted=True).values_list("finding", flat=True)),
-            refused=frozenset(of_findings.filter(is_accepted=False).values_list("finding", flat=True)),
+            rules=frozenset(row.code for row in rows if row.finding_id is None and row.is_accepted),
+            accepted=frozenset(row.finding_id for row in rows if row.finding_id and row.is_accepted),
+            refused=frozenset(row.finding_id for row in rows if row.finding_id and not row.is_accepted),
         )
 
     @classmethod
@@ -93,8 +92,10 @@ def fix_counts(run: ValidationRun) -> dict[str, int]:
     counts = Counter[str]()
     for row in run.summary.get("by_column", []):
         counts[row["code"]] += row["fixes"]
-    for params in _of_columns(run).values_list("params", flat=True):
-        counts[OF_COLUMN] += params.get("count", 0)
+    if OF_COLUMN in counts:
+        counts[OF_COLUMN] += sum(
+            params["count"] for params in _of_columns(run).values_list("params", flat=True)
+        )
     found = [(code, count) for code, count in counts.items() if count]
     return dict(sorted(found, key=lambda entry: (entry[0] not in SAFE, -entry[1], entry[0])))
 
@@ -137,8 +138,9 @@ def changes_of(run: ValidationRun, decisions: Decisions) -> Changes:
 
 def _accepted_counts(run: ValidationRun, decisions: Decisions, counts: Mapping[str, int]) -> Counter[str]:
     accepted = Counter({code: counts.get(code, 0) for code in decisions.rules})
-    for finding in findings_of(run).filter(pk__in=decisions.accepted | decisions.refused):
-        weight = finding.params.get("count", 0) if finding.code == OF_COLUMN else 1
+    single = decisions.accepted | decisions.refused
+    for finding in findings_of(run).filter(pk__in=single) if single else ():
+        weight = finding.params["count"] if finding.code == OF_COLUMN else 1
         if finding.pk in decisions.accepted and finding.code not in decisions.rules:
             accepted[finding.code] += weight
         elif finding.pk in decisions.refused and finding.code in decisions.rules:

@@ -353,6 +353,9 @@ class Comparison(TenantModel):
     earlier = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="+")
     # A list with one object a rule: its code and severity, and how many findings are new, still there, and fixed.
     counts = models.JSONField(default=list)
+    # By kind and rule the first findings of the file, those that the page lists: to look for a few new ones among a
+    # million takes seconds.
+    listed = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("comparison")

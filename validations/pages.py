@@ -287,7 +287,8 @@ def _share(count: int, most: int) -> str:
 
 def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict) -> dict[str, Any]:
     """What the page of two runs shows: the sums, the rules, and the findings of the rule and kind that are chosen."""
-    changes = comparing.comparison_of(run, earlier)
+    compared = comparing.comparison_of(run, earlier)
+    changes = comparing.changes_of(compared)
     totals = {kind: sum(getattr(change, kind) for change in changes) for kind in comparing.KINDS}
     fallback = next((kind for kind in ("new", "still", "fixed") if totals[kind]), "new")
     kind = query.get("kind") if query.get("kind") in comparing.KINDS else fallback
@@ -296,7 +297,7 @@ def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict) -> 
     chosen = next((change for change in fitting if (change.code, change.severity) == wanted), None)
     chosen = chosen or next(iter(fitting), None)
     page = chosen and comparing.compared_page(
-        run, earlier, chosen, str(kind), page=_whole(query.get("page")) or 1, per_page=PER_PAGE
+        compared, chosen, str(kind), page=_whole(query.get("page")) or 1, per_page=PER_PAGE
     )
     most = max((change.fixed + change.new + change.still for change in changes), default=0)
     return {
@@ -315,7 +316,12 @@ def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict) -> 
 def compared_before(run: ValidationRun) -> dict[str, Any] | None:
     """The sums of the comparison with the run before, where it was counted already; None where there is none."""
     kept = Comparison.objects.for_organization(run.organization_id).filter(run=run)
-    found = kept.select_related("earlier").order_by("-earlier__created_at").first()
+    found = (
+        kept.select_related("earlier")
+        .defer("listed", "earlier__summary", "earlier__reading")
+        .order_by("-earlier__created_at")
+        .first()
+    )
     if found is None:
         return None
     sums = {kind: sum(row[kind] for row in found.counts) for kind in comparing.KINDS}

@@ -135,13 +135,19 @@ def findings_page(
     per_page = min(max(per_page, 1), PER_PAGE_LIMIT)
     total = _known_total(run, wanted)
     if total is not None:
-        return page_of_ids(run, findings, number=page, per_page=per_page, total=total)
-    ids, number, total, has_more = _counted_ids(findings, number=page, per_page=per_page)
-    items = _in_order(run, ids)
-    return Page(items=items, number=number, per_page=per_page, total=total, has_more=has_more)
+        return _page_of_ids(run, findings, number=page, per_page=per_page, total=total)
+    ids = list(findings.values_list("pk", flat=True)[: COUNTED + 1])
+    return page_of_listed(run, ids[:COUNTED], number=page, per_page=per_page, has_more=len(ids) > COUNTED)
 
 
-def page_of_ids(
+def page_of_listed(run: ValidationRun, ids: list[int], *, number: int, per_page: int, has_more: bool) -> Page:
+    """One page of the findings with these ids."""
+    number = min(max(number, 1), max(1, -(-len(ids) // per_page)))
+    items = _in_order(run, ids[(number - 1) * per_page : number * per_page])
+    return Page(items=items, number=number, per_page=per_page, total=len(ids), has_more=has_more)
+
+
+def _page_of_ids(
     run: ValidationRun, findings: QuerySet[Finding], *, number: int, per_page: int, total: int
 ) -> Page:
     """One page of findings whose total is known, their ids counted off from the nearer end in an index."""
@@ -247,16 +253,6 @@ def _total(run: ValidationRun, *, code: str, severity: str) -> int:
         for row in rows
         if (not code or row["code"] == code) and (not severity or row["severity"] == severity)
     )
-
-
-def _counted_ids(
-    findings: QuerySet[Finding], *, number: int, per_page: int
-) -> tuple[list[int], int, int, bool]:
-    """Ids, number and total for findings that nobody has counted, and whether there are more: found in one go."""
-    ids = list(findings.values_list("pk", flat=True)[: COUNTED + 1])
-    total = min(len(ids), COUNTED)
-    number = min(max(number, 1), max(1, -(-total // per_page)))
-    return ids[:total][(number - 1) * per_page : number * per_page], number, total, len(ids) > COUNTED
 
 
 def records_around(

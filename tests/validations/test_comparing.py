@@ -48,8 +48,12 @@ def after(before: ValidationRun, organization: Organization, member: User) -> Va
     return checked(organization, member, line(4, place="y"), line(3, invoice=""), line(2), line(1, place="x"))
 
 
+def changes(run: ValidationRun, earlier: ValidationRun) -> tuple[comparing.RuleChange, ...]:
+    return comparing.changes_of(comparing.comparison_of(run, earlier))
+
+
 def sums(run: ValidationRun, earlier: ValidationRun) -> dict[str, tuple[int, int, int]]:
-    return {c.code: (c.fixed, c.new, c.still) for c in comparing.comparison_of(run, earlier)}
+    return {c.code: (c.fixed, c.new, c.still) for c in changes(run, earlier)}
 
 
 def test_each_finding_is_fixed_new_or_still_there(before: ValidationRun, after: ValidationRun) -> None:
@@ -60,19 +64,20 @@ def test_each_finding_is_fixed_new_or_still_there(before: ValidationRun, after: 
 
 
 def test_the_sums_agree_with_the_findings_of_both_runs(before: ValidationRun, after: ValidationRun) -> None:
-    changes = comparing.comparison_of(after, before)
+    found = changes(after, before)
     now, then = (Finding.unscoped.filter(result=run.result_id).count() for run in (after, before))
-    assert sum(change.new + change.still for change in changes) == now
-    assert sum(change.fixed + change.still for change in changes) == then
+    assert sum(change.new + change.still for change in found) == now
+    assert sum(change.fixed + change.still for change in found) == then
 
 
 def test_the_lists_hold_the_findings_that_were_counted(before: ValidationRun, after: ValidationRun) -> None:
-    for change in comparing.comparison_of(after, before):
+    compared = comparing.comparison_of(after, before)
+    for change in changes(after, before):
         for kind in comparing.KINDS:
-            page = comparing.compared_page(after, before, change, kind, page=1, per_page=25)
+            page = comparing.compared_page(compared, change, kind, page=1, per_page=25)
             assert len(page.items) == getattr(change, kind), (change.code, kind)
-    places = next(c for c in comparing.comparison_of(after, before) if c.code == "constraint-error")
-    new = comparing.compared_page(after, before, places, "new", page=1, per_page=25)
+    places = next(c for c in changes(after, before) if c.code == "constraint-error")
+    new = comparing.compared_page(compared, places, "new", page=1, per_page=25)
     assert [finding.value for finding in new.items] == ["y"]
 
 
@@ -132,7 +137,7 @@ def test_the_page_counts_by_rule_and_lists_what_is_new(
 def test_the_page_of_the_run_says_what_has_changed(
     member_client: Client, before: ValidationRun, after: ValidationRun
 ) -> None:
-    fixed = sum(change.fixed for change in comparing.comparison_of(after, before))
+    fixed = sum(change.fixed for change in changes(after, before))
     page = member_client.get(reverse("validations:run-detail", args=["erables", after.pk])).content.decode()
     assert f"{fixed} fixed" in page
     assert "See what has changed" in page
