@@ -172,6 +172,9 @@ def test_a_member_accepts_and_checks_by_two_clicks(member_client: Client, run: V
     answer = member_client.post(address(run, "run-check-corrected"))
     corrected = ValidationRun.unscoped.get(repeats=run)
     assert answer["Location"] == reverse("validations:run-detail", args=["erables", corrected.pk])
+    waiting = member_client.get(answer["Location"]).content.decode()
+    assert "This is the corrected file of an earlier run" in waiting
+    assert str(run.pk) in waiting
 
 
 def test_the_row_says_that_its_fix_is_accepted(member_client: Client, run: ValidationRun) -> None:
