@@ -277,7 +277,10 @@ def _name_of(run: ValidationRun, index: int | None) -> dict[str, str]:
     """Letter and label of a column; empty for what stands in none."""
     for column in run.reading.get("columns", []):
         if column.get("index") == index:
-            return {"letter": str(column.get("letter", "")), "label": str(column.get("label", ""))}
+            return {
+                "letter": str(column.get("letter", "")),
+                "label": texts.plain(str(column.get("label", ""))),
+            }
     return {"letter": "", "label": ""}
 
 

@@ -16,17 +16,22 @@ RECORD_FIELD = "record_id"
 _JOINED = "concat_ws(chr(31), {})"
 
 
-def keyed_findings(profile: Profile, columns: Sequence[TypedColumn], width: int) -> str:
-    """The SELECT of `findings` with a column `key`: 63 bits that stay the same from version to version."""
+def keyed_findings(profile: Profile, columns: Sequence[TypedColumn], kept: Sequence[int]) -> str:
+    """The SELECT of `findings` with a column `key`: 63 bits that stay the same from version to version.
+
+    Shape: `kept` are the columns of the file that stand in `typed_rows` as they are.
+    """
     names = {column.index: column.field.name for column in columns if column.index is not None}
     cases = " ".join(f"WHEN {index} THEN {literal(name)}" for index, name in names.items())
     other = "coalesce(f.column_index::VARCHAR, '')"
     place = f"CASE f.column_index {cases} ELSE {other} END" if cases else other
     known = f"SELECT f.*, {_record_key(profile, columns)} AS record FROM findings f LEFT JOIN typed t ON t.row = f.row"
-    whole = _JOINED.format(", ".join(["'row'", *(f"coalesce(c{index}, '')" for index in range(width))]))
-    # The file itself is read once more, and only where some record has no key.
+    cells = [column.field.column for column in columns if column.index is not None]
+    cells += ["odd", *(f"k{index}" for index in kept)]
+    whole = _JOINED.format(", ".join(["'row'", *(f"coalesce({cell}::VARCHAR, '')" for cell in cells)]))
     content = (
-        f"SELECT row, {whole} AS content FROM cells WHERE row IN (SELECT row FROM known WHERE record IS NULL)"
+        f"SELECT row, {whole} AS content FROM typed_rows "
+        "WHERE row IN (SELECT row FROM known WHERE record IS NULL)"
     )
     told = _JOINED.format(f"f.code, {place}, coalesce(f.record, r.content, '')")
     number = "row_number() OVER (PARTITION BY told ORDER BY row)"

@@ -150,7 +150,7 @@ class Judge:
             f"({i}, {literal(label)}, {literal(self.matching.fields[i] or '')})"
             for i, label in enumerate(self.labels)
         )
-        keyed = identity.keyed_findings(self.profile, self.columns, len(self.labels))
+        keyed = identity.keyed_findings(self.profile, self.columns, self._kept_indexes())
         return (
             "SELECT f.code, f.severity, f.line, f.row, f.column_index, coalesce(n.label, '') AS column_label, "
             "coalesce(n.field, '') AS field, coalesce(f.value, '') AS value, coalesce(f.params, '{}') AS params, "
