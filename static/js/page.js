@@ -3,11 +3,12 @@ import { live } from "./live.js";
 import { morphChildren, parse } from "./morph.js";
 
 const SAY_EVERY_MS = 5000;
-const say = document.querySelector("[data-say]");
 let saidAt = 0;
 let said = "";
 
 const announce = (text, { now = false } = {}) => {
+  // Looked up each time: the end of a run replaces the page.
+  const say = document.querySelector("[data-say]");
   if (!say || !text || text === said) return;
   if (!now && Date.now() - saidAt < SAY_EVERY_MS) return;
   saidAt = Date.now();
