@@ -98,6 +98,10 @@ def pages_of(run: ValidationRun) -> list[str]:
         reverse("notifications:unread"),
         detail,
         *[f"{detail}?code={code}" for code in sorted(codes)],
+        f"{detail}?code=all&group=column",
+        f"{detail}?code=all&group=value",
+        f"{detail}fixes/",
+        f"{detail}compare/",
     ]
 
 

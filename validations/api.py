@@ -18,7 +18,7 @@ from validations import services
 from validations.failures import sentence
 from validations.intake import UploadRefusedError
 from validations.models import Finding, Profile, ValidationRun
-from validations.querysets import findings_page, profiles_for
+from validations.querysets import FindingFilter, findings_page, profiles_for
 from validations.sentences import message_of, reader_language
 
 router = Router(tags=["validations"], by_alias=True)
@@ -127,6 +127,8 @@ class FindingFilters(CamelSchema):
 
     code: Text = ""
     severity: Text = ""
+    column: int | None = None
+    value: Text | None = None
     search: Text = ""
     sort: str = "line"
     page: int = 1
@@ -192,7 +194,8 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
 def list_findings(request: HttpRequest, validation_id: UUID, filters: Query[FindingFilters]) -> FindingsBody:
     """One page of what was found, at most 500 a page."""
     run = find_validation(request, validation_id, "validations.view_finding")
-    page = findings_page(run, **filters.dict())
+    wanted = FindingFilter(**filters.dict(include={"code", "severity", "column", "value", "search"}))
+    page = findings_page(run, wanted, sort=filters.sort, page=filters.page, per_page=filters.per_page)
     language = reader_language()
     return FindingsBody(
         total=page.total,

@@ -59,7 +59,7 @@ def as_asked_for(export: Export) -> Iterator[None]:
         yield
 
 
-def wanted_fields(wanted: Wanted) -> dict[str, str]:
+def wanted_fields(wanted: Wanted) -> dict[str, Any]:
     """The filters as they are stored: only what is not as usual."""
     usual = asdict(Wanted())
     return {name: value for name, value in asdict(wanted).items() if value != usual[name]}

@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -110,6 +111,9 @@ class ValidationRun(TenantModel):
     size_bytes = models.BigIntegerField(_("size in bytes"))
     sha256 = models.CharField("SHA-256", max_length=64)
     file_deleted_at = models.DateTimeField(_("file deleted"), null=True, blank=True)
+    # What was decided about fixes when this run was started as the corrected file of the one it repeats
+    # (validations.fixes.Decisions); its file is then written by the worker.
+    corrections = models.JSONField(default=dict, blank=True)
     # What the sender set by hand: encoding, delimiter, quotechar, escapechar, header_line, sheet.
     options = models.JSONField(_("reading options"), default=dict, blank=True)
     idempotency_key = models.CharField(max_length=100, blank=True)
@@ -154,6 +158,7 @@ class ValidationRun(TenantModel):
             models.Index(fields=["status", "-created_at"], name="validations_run_status_of_all"),
             models.Index(fields=["organization", "status", "-created_at"], name="validations_run_status"),
             models.Index(fields=["organization", "sha256"], name="validations_run_content"),
+            models.Index(fields=["organization", "file_name", "-created_at"], name="validations_run_name"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -245,6 +250,10 @@ class Severity(models.TextChoices):
     INFO = "info", _("Remark")
 
 
+# A finding without an amount stands with those of nothing, whichever way a list is sorted.
+AMOUNT_ORDER = Coalesce("amount_cents", 0)
+
+
 class Finding(TenantModel):
     """One thing to fix or to know; its sentence is made from code and params in the reader's language."""
 
@@ -270,13 +279,38 @@ class Finding(TenantModel):
     # NULL is no suggestion; an empty text suggests an empty cell.
     suggestion = models.TextField(_("suggestion"), null=True, blank=True)  # noqa: DJ001 -- see above
     amount_cents = models.BigIntegerField(_("amount at stake in cents"), null=True, blank=True)
+    # The same for the same fault of the same record in another run (engine.identity); NULL before there were any.
+    key = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
+        # Behind the id stand columns that filters ask for: a page far down the list is found without reading rows.
         indexes = [
-            models.Index(fields=["result", "code", "line", "id"], name="validations_finding_code"),
-            models.Index(fields=["result", "line", "id"], name="validations_finding_line"),
+            models.Index(
+                fields=["result", "code", "line", "id", "severity", "column_index"],
+                name="validations_finding_rule",
+            ),
+            models.Index(
+                fields=["result", "line", "id", "severity", "column_index"], name="validations_finding_place"
+            ),
+            models.Index(
+                fields=["result", "value", "line", "id", "code", "severity", "column_index"],
+                name="validations_finding_value",
+            ),
+            models.Index(fields=["result", "key"], name="validations_finding_key"),
+            # PostgreSQL reads an expression out of an index only where its column stands there as well.
+            models.Index(
+                "result",
+                AMOUNT_ORDER,
+                "line",
+                "id",
+                "code",
+                "severity",
+                "column_index",
+                "amount_cents",
+                name="validations_finding_amount",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -343,6 +377,61 @@ class StaffRule(models.Model):
     def title(self) -> str:
         """The name of the rule in the reader's language."""
         return self.title_fr if (get_language() or "en").startswith("fr") else self.title_en
+
+
+class FixDecision(TenantModel):
+    """What a person decided about a proposed fix: about one finding, or about all findings of a rule.
+
+    The decision about one finding stands above the one about its rule. Without any, a cell stays as it is.
+    """
+
+    run = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="fix_decisions")
+    code = models.CharField(_("rule"), max_length=60)
+    # Empty for all findings of the rule. Findings are removed in bulk, after their run and with it this row.
+    finding = models.ForeignKey(
+        Finding, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    is_accepted = models.BooleanField(_("accepted"))
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+    )
+    decided_at = models.DateTimeField(_("decided"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("decision about a fix")
+        verbose_name_plural = _("decisions about fixes")
+        constraints = [
+            models.UniqueConstraint(
+                "run", "code", "finding", name="validations_fix_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.finding_id or ''}"
+
+
+class Comparison(TenantModel):
+    """How the findings of a run differ from those of an earlier one, counted once: both never change."""
+
+    run = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="comparisons")
+    earlier = models.ForeignKey(ValidationRun, on_delete=models.CASCADE, related_name="+")
+    # A list with one object a rule: its code and severity, and how many findings are new, still there, and fixed.
+    counts = models.JSONField(default=list)
+    # By kind and rule the first findings of the file, those that the page lists: to look for a few new ones among a
+    # million takes seconds.
+    listed = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("comparison")
+        verbose_name_plural = _("comparisons")
+        constraints = [models.UniqueConstraint("run", "earlier", name="validations_comparison_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.earlier_id}"
 
 
 class LogEntry(TenantModel):

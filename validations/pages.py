@@ -1,7 +1,8 @@
 """What the page of a completed run shows: rules to choose from, rows in their context, charts and the timeline."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -10,18 +11,33 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from organizations.models import User
-from validations import steps
+from validations import comparing, steps
 from validations.engine import texts
+from validations.engine.findings import VALUE_CHARS
+from validations.engine.reading import kept_label
 from validations.live import attempt_reason
-from validations.models import BillingRecord, Finding, LogEntry, Severity, ValidationRun
-from validations.querysets import Page, findings_page, records_around
+from validations.models import BillingRecord, Comparison, Finding, LogEntry, Severity, ValidationRun
+from validations.querysets import (
+    FindingFilter,
+    Page,
+    findings_before,
+    findings_of,
+    findings_page,
+    records_around,
+)
 from validations.sentences import reader_language
+from validations.trends import Week
 
 SEVERITIES = (Severity.ERROR.value, Severity.WARNING.value, Severity.INFO.value)
 # The height of the charts in their own units.
 CHART_HEIGHT = 48
 PER_PAGE = 25
 EVERYTHING = "all"
+# Ways to see findings other than one by one.
+GROUPS = ("column", "value")
+SHOWN_VALUES = 100
+# More than a spreadsheet has; a column index is a small number of the database.
+MOST_COLUMNS = 100_000
 # Bars below this share of the width would not be seen.
 _SMALLEST_BAR = 1.5
 # Fields that hold cents.
@@ -63,22 +79,43 @@ class Filters:
 
     code: str = ""
     severity: str = ""
+    column: int | None = None
+    value: str | None = None
     search: str = ""
     sort: str = "line"
+    group: str = ""
     page: int = 1
     finding_id: int | None = None
+    # A link to one finding need not say on which page it stands.
+    is_page_given: bool = False
 
     @classmethod
     def of(cls, query: QueryDict) -> "Filters":
         """The filters of an address; what makes no sense is as if it were not there."""
-        severity = query.get("severity", "")
+        severity, group = query.get("severity", ""), query.get("group", "")
+        value = query.get("value")
         return cls(
             code=query.get("code", "").replace("\0", "")[:60],
             severity=severity if severity in SEVERITIES else "",
+            column=_whole(query.get("column"), most=MOST_COLUMNS),
+            value=None if value is None else value.replace("\0", "")[:VALUE_CHARS],
             search=query.get("q", "").replace("\0", "").strip()[:100],
             sort=query.get("sort", "line")[:20],
+            group=group if group in GROUPS else "",
             page=_whole(query.get("page")) or 1,
             finding_id=_whole(query.get("finding")),
+            is_page_given="page" in query,
+        )
+
+    def wanted(self, chosen: "RuleRow | None" = None) -> FindingFilter:
+        """The findings that are asked for, those of the chosen rule where one is."""
+        code = "" if self.code == EVERYTHING else self.code
+        return FindingFilter(
+            code=chosen.code if chosen else code,
+            severity=chosen.severity if chosen else self.severity,
+            column=self.column,
+            value=self.value,
+            search=self.search,
         )
 
 
@@ -109,6 +146,20 @@ class RowContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Facet:
+    """One column, or one value of a rule in a column, with how many findings it has."""
+
+    column: int | None
+    letter: str
+    label: str
+    count: int
+    share: str
+    value: str = ""
+    code: str = ""
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Explorer:
     """The part of the page where findings are looked at."""
 
@@ -119,6 +170,16 @@ class Explorer:
     opened: Finding | None = None
     context: RowContext | None = None
     columns: tuple[Column, ...] = ()
+    # The columns to choose from, whatever column is chosen now.
+    facets: tuple[Facet, ...] = ()
+    # The frequent values of what is shown, and how many different ones there are.
+    values: tuple[Facet, ...] = ()
+    value_count: int = 0
+
+    @property
+    def chosen_facet(self) -> Facet | None:
+        """The column that is chosen."""
+        return next((facet for facet in self.facets if facet.column == self.filters.column), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +215,12 @@ def explorer(run: ValidationRun, filters: Filters) -> Explorer:
     """The findings that the filters ask for; without a choice those of the most important rule."""
     rows = rule_rows(run)
     chosen = _chosen(rows, filters)
-    code = "" if filters.code == EVERYTHING else (chosen.code if chosen else filters.code)
-    severity = chosen.severity if chosen else filters.severity
+    wanted = filters.wanted(chosen)
     page = findings_page(
-        run,
-        code=code,
-        severity=severity,
-        search=filters.search,
-        sort=filters.sort,
-        page=filters.page,
-        per_page=PER_PAGE,
+        run, wanted, sort=filters.sort, page=_page_number(run, filters, wanted), per_page=PER_PAGE
     )
     opened = _opened(page.items, filters.finding_id)
+    values = value_facets(run, wanted) if filters.group == "value" else ()
     return Explorer(
         groups=_groups(rows),
         chosen=chosen,
@@ -174,7 +229,106 @@ def explorer(run: ValidationRun, filters: Filters) -> Explorer:
         opened=opened,
         context=row_context(run, opened) if opened else None,
         columns=histogram(chosen.histogram, chosen.severity) if chosen else (),
+        facets=column_facets(run, replace(wanted, column=None)),
+        values=values,
+        value_count=sum(row["values"] for row in wanted.counts(run)) if values else 0,
     )
+
+
+def column_facets(run: ValidationRun, wanted: FindingFilter) -> tuple[Facet, ...]:
+    """The columns in which findings fit, the fullest first; values and text are not looked at."""
+    counts = Counter[int | None]()
+    for row in wanted.counts(run):
+        counts[row["column_index"]] += row["count"]
+    most = max(counts.values(), default=0)
+    return tuple(
+        Facet(column=column, count=count, share=_share(count, most), **_name_of(run, column))
+        for column, count in counts.most_common()
+    )
+
+
+def value_facets(run: ValidationRun, wanted: FindingFilter) -> tuple[Facet, ...]:
+    """The frequent values among the findings that fit, each for one rule in one column."""
+    rows = wanted.values(run)[:SHOWN_VALUES]
+    most = rows[0]["count"] if rows else 0
+    return tuple(
+        Facet(
+            column=row["column_index"],
+            count=row["count"],
+            share=_share(row["count"], most),
+            value=row["value"],
+            code=row["code"],
+            severity=row["severity"],
+            **_name_of(run, row["column_index"]),
+        )
+        for row in rows
+    )
+
+
+def _page_number(run: ValidationRun, filters: Filters, wanted: FindingFilter) -> int:
+    """The page asked for; the one on which a finding stands that is asked for by itself."""
+    if filters.is_page_given or not filters.finding_id or filters.sort != "line":
+        return filters.page
+    finding = findings_of(run).filter(pk=filters.finding_id, line__isnull=False).first()
+    return 1 + findings_before(run, wanted, finding) // PER_PAGE if finding else 1
+
+
+def _name_of(run: ValidationRun, index: int | None) -> dict[str, str]:
+    """Letter and label of a column; empty for what stands in none."""
+    for column in run.reading.get("columns", []):
+        if column.get("index") == index:
+            return {
+                "letter": str(column.get("letter", "")),
+                "label": texts.plain(str(column.get("label", ""))),
+            }
+    return {"letter": "", "label": ""}
+
+
+def _share(count: int, most: int) -> str:
+    return _svg(max(count * 100 / most, _SMALLEST_BAR) if most else 0)
+
+
+def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict) -> dict[str, Any]:
+    """What the page of two runs shows: the sums, the rules, and the findings of the rule and kind that are chosen."""
+    compared = comparing.comparison_of(run, earlier)
+    changes = comparing.changes_of(compared)
+    totals = {kind: sum(getattr(change, kind) for change in changes) for kind in comparing.KINDS}
+    fallback = next((kind for kind in ("new", "still", "fixed") if totals[kind]), "new")
+    kind = query.get("kind") if query.get("kind") in comparing.KINDS else fallback
+    wanted = (query.get("code", ""), query.get("severity", ""))
+    fitting = [change for change in changes if getattr(change, str(kind))]
+    chosen = next((change for change in fitting if (change.code, change.severity) == wanted), None)
+    chosen = chosen or next(iter(fitting), None)
+    page = chosen and comparing.compared_page(
+        compared, chosen, str(kind), page=_whole(query.get("page")) or 1, per_page=PER_PAGE
+    )
+    most = max((change.fixed + change.new + change.still for change in changes), default=0)
+    return {
+        "changes": [
+            (change, _stacked([(each, getattr(change, each)) for each in comparing.KINDS], most))
+            for change in changes
+        ],
+        "totals": totals,
+        "kind": kind,
+        "chosen": chosen,
+        "page": page,
+        "is_same": not totals["new"] and not totals["fixed"],
+    }
+
+
+def compared_before(run: ValidationRun) -> dict[str, Any] | None:
+    """The sums of the comparison with the run before, where it was counted already; None where there is none."""
+    kept = Comparison.objects.for_organization(run.organization_id).filter(run=run)
+    found = (
+        kept.select_related("earlier")
+        .defer("listed", "earlier__summary", "earlier__reading")
+        .order_by("-earlier__created_at")
+        .first()
+    )
+    if found is None:
+        return None
+    sums = {kind: sum(row[kind] for row in found.counts) for kind in comparing.KINDS}
+    return sums | {"earlier": found.earlier}
 
 
 def overview(run: ValidationRun) -> Overview:
@@ -197,6 +351,81 @@ def overview(run: ValidationRun) -> Overview:
                 columns.append(_column(index, y, height, severity))
     totals = tuple((value, str(Severity(value).label), _count(rows, value)) for value in SEVERITIES)
     return Overview(columns=tuple(columns), last_row=run.summary.get("rows", 0), totals=totals)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnBar:
+    """One column of the file with its findings: how many of each severity, and the parts of its bar."""
+
+    column: int
+    letter: str
+    label: str
+    count: int
+    counts: tuple[tuple[str, int], ...]
+    parts: tuple[tuple[str, str, str], ...]
+
+
+def column_bars(run: ValidationRun) -> tuple[ColumnBar, ...]:
+    """The columns with findings, the fullest first."""
+    by_index: dict[int, Counter[str]] = {}
+    for row in FindingFilter().counts(run):
+        if row["column_index"] is not None:
+            by_index.setdefault(row["column_index"], Counter())[row["severity"]] += row["count"]
+    most = max((counts.total() for counts in by_index.values()), default=0)
+    bars = [
+        ColumnBar(
+            column=index,
+            count=counts.total(),
+            counts=tuple((severity, counts[severity]) for severity in SEVERITIES),
+            parts=_stacked([(severity, counts[severity]) for severity in SEVERITIES], most),
+            **_name_of(run, index),
+        )
+        for index, counts in by_index.items()
+    ]
+    return tuple(sorted(bars, key=lambda bar: (-bar.count, bar.column)))
+
+
+def _stacked(counts: Iterable[tuple[str, int]], most: int) -> tuple[tuple[str, str, str], ...]:
+    """The parts of one bar: what each is, where it begins and how wide it is, as SVG wants it."""
+    parts, x = [], 0.0
+    for name, count in counts:
+        width = max(count * 100 / most, 0.4) if most and count else 0.0
+        if width:
+            parts.append((name, _svg(x), _svg(width)))
+        x += width
+    return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class WeekBar:
+    """One week of the chart of files: the parts of its bar, from the bottom."""
+
+    week: Week
+    x: str
+    accepted_y: str
+    accepted_height: str
+    refused_y: str
+    refused_height: str
+
+
+def week_bars(weeks: list[Week]) -> list[WeekBar]:
+    """The bars of the weeks, as high as there were files."""
+    most = max((week.files for week in weeks), default=0)
+    bars = []
+    for index, week in enumerate(weeks):
+        accepted = week.files_accepted * CHART_HEIGHT / most if most else 0.0
+        refused = (week.files - week.files_accepted) * CHART_HEIGHT / most if most else 0.0
+        bars.append(
+            WeekBar(
+                week=week,
+                x=_svg(index * 10 + 1),
+                accepted_y=_svg(CHART_HEIGHT - accepted),
+                accepted_height=_svg(accepted),
+                refused_y=_svg(CHART_HEIGHT - accepted - refused),
+                refused_height=_svg(refused),
+            )
+        )
+    return bars
 
 
 def histogram(counts: tuple[int, ...], severity: str) -> tuple[Column, ...]:
@@ -233,6 +462,12 @@ def idle_rules(run: ValidationRun) -> list[dict[str, str]]:
     return broken + missing
 
 
+def not_checked(run: ValidationRun) -> list[tuple[str, int]]:
+    """The rules that left rows out because of another error in them, with how many; the most first."""
+    counts = run.summary.get("not_checked", {})
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
 def columns(run: ValidationRun) -> list[dict[str, str]]:
     """The file's columns: letter, label, the field each was read as, and how the two were matched."""
     fields = {field["name"]: field for field in run.profile.descriptor.get("fields", [])}
@@ -264,9 +499,7 @@ def row_context(run: ValidationRun, finding: Finding) -> RowContext | None:
     """The finding's row with its neighbours, the cell marked; None for what concerns the whole file."""
     if finding.row is None:
         return None
-    columns = [
-        column for column in run.reading.get("columns", []) if column.get("field") or column.get("label")
-    ]
+    columns = _columns_of(run)
     records = list(records_around(run, finding.row))
     if not any(record.row == finding.row for record in records):
         return None
@@ -326,7 +559,7 @@ def _rule_row(row: dict[str, Any], most: int) -> RuleRow:
         count=row["count"],
         lines=row.get("rows") or 0,
         amount_cents=row.get("amount_cents"),
-        share=_svg(max(row["count"] * 100 / most, _SMALLEST_BAR) if most else 0),
+        share=_share(row["count"], most),
         histogram=tuple(row.get("lines") or ()),
     )
 
@@ -355,19 +588,30 @@ def _opened(findings: list[Any], finding_id: int | None) -> Finding | None:
     return next((finding for finding in findings if finding.row is not None), None)
 
 
+def _columns_of(run: ValidationRun) -> list[dict[str, Any]]:
+    """The columns with a name, each with the key under which a record keeps it when it has no place of its own."""
+    columns = run.reading.get("columns", [])
+    labels = [str(column.get("label", "")) for column in columns]
+    names = [entry["name"] for entry in run.profile.descriptor.get("fields", [])]
+    return [
+        column | {"key": kept_label(labels, index, names)}
+        for index, column in enumerate(columns)
+        if column.get("field") or column.get("label")
+    ]
+
+
 def _cell(record: BillingRecord, column: dict[str, Any], finding: Finding) -> Cell:
     is_hit = record.row == finding.row and column.get("index") == finding.column_index
     name = str(column.get("field") or "")
-    text = finding.value if is_hit and finding.value else _text_of(record, name, str(column.get("label", "")))
+    text = finding.value if is_hit and finding.value else _text_of(record, name, str(column.get("key", "")))
     return Cell(text=texts.plain(text), is_hit=is_hit, is_number=name in _MONEY or name == "units")
 
 
-def _text_of(record: BillingRecord, name: str, label: str) -> str:
-    """A cell as the reader writes it; the raw text where it could not be read as what it should be."""
-    if name in record.extra:
-        return str(record.extra[name])
-    if not name:
-        return str(record.extra.get(label, ""))
+def _text_of(record: BillingRecord, name: str, key: str) -> str:
+    """A cell as the file has it where its text is kept, else as the reader writes it."""
+    kept = next((record.extra[place] for place in (key, name) if place in record.extra), None)
+    if kept is not None or not name:
+        return str(kept or "")
     value: Any = getattr(record, _MONEY.get(name, name), "")
     if value is None:
         return ""
@@ -408,8 +652,8 @@ def _svg(value: float) -> str:
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
-def _whole(text: str | None) -> int | None:
-    """A whole number that a database takes, or None."""
+def _whole(text: str | None, most: int = 10**18) -> int | None:
+    """A whole number that a database takes, up to `most`, or None."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 18:
         return None
-    return int(text)
+    return int(text) if int(text) <= most else None

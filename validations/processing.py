@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
-from validations import store
+from validations import comparing, correcting, store
 from validations.earlier import hand_over
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
@@ -50,6 +50,7 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
         own = rules_for(run)
         run.own_rules.set(own)
         rules = tuple(map(as_engine_rule, own))
+        correcting.provide_file(job, run)
         with local_copy(run) as path, Check(path, _profile(run), _options(run), own_rules=rules) as check:
             return _check(job, run, result, check, reporter)
     except UnreadableFileError as error:
@@ -104,6 +105,7 @@ def _check(
     findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
     log_step(run, "findings-stored", findings=findings)
     counts = {"rows": summary.rows, **summary.by_severity}
+    comparing.compare_with_previous(run, result, asdict(reading))
     with job.completing():
         _complete(run, result, asdict(reading), summary)
     return counts

@@ -75,8 +75,11 @@ def table_of(run: ValidationRun, changes: Changes | None = None) -> Iterator[lis
         yield row.cells
 
 
-def write_table(run: ValidationRun, target: Path, changes: Changes | None = None) -> None:
-    """Write the table in the encoding, with the separator, quotes and line ends of the file that was sent."""
+def write_table(run: ValidationRun, target: Path, changes: Changes | None = None) -> str:
+    """The encoding in which the table was written, with the separator, quotes and line ends of the file as sent.
+
+    That is the encoding of the sent file too, unless a change has letters that it cannot hold; then it is UTF-8.
+    """
     reading = run.reading
     encoding = str(reading.get("encoding") or "utf-8")
     if encoding == "utf-8" and reading.get("had_bom"):
@@ -84,8 +87,10 @@ def write_table(run: ValidationRun, target: Path, changes: Changes | None = None
     try:
         _write(target, encoding, reading, table_of(run, changes))
     except (UnicodeEncodeError, LookupError):
-        # A fix that its encoding cannot hold; a byte-order mark says at once what the file is written in.
+        # A byte-order mark says at once what the file is written in.
         _write(target, "utf-8-sig", reading, table_of(run, changes))
+        return "utf-8"
+    return str(reading.get("encoding") or "utf-8")
 
 
 def reading_options(run: ValidationRun) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What people and programs can do with runs; the only way in for pages, the API and the admin."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.core.files import File
@@ -17,9 +18,11 @@ from jobs.models import Job
 from organizations.models import Organization, User
 from validations import tasks
 from validations.files import FULL, another_copy, delete_stored_file
+from validations.fixes import Decisions, accepted_count, fix_counts
 from validations.intake import UploadRefusedError, check_upload
-from validations.models import ENDED, Profile, RunStatus, ValidationRun
+from validations.models import ENDED, Finding, FixDecision, Profile, RunStatus, ValidationRun
 from validations.options import clean_options
+from validations.rebuilding import reading_options
 from validations.steps import log_step
 
 
@@ -28,6 +31,13 @@ class FileGoneError(RefusedError):
 
     def __str__(self) -> str:
         return _("The uploaded file is no longer stored: it has to be sent again.")
+
+
+class NothingAcceptedError(RefusedError):
+    """No proposed fix was accepted, so the corrected file would be the file that was sent."""
+
+    def __str__(self) -> str:
+        return _("No fix is accepted yet: the corrected file would be the one that was sent.")
 
 
 def create_run(
@@ -85,7 +95,7 @@ def retry_run(*, run: ValidationRun, by: User) -> bool:
     """
     if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED) or run.job is None:
         return False
-    if not run.file:
+    if not run.file and not run.corrections:
         raise FileGoneError
     _refuse_suspended(run.organization)
     try:
@@ -141,6 +151,59 @@ def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profi
     return again
 
 
+def decide_fixes(
+    *, run: ValidationRun, by: User, codes: Iterable[str], is_accepted: bool, finding: Finding | None = None
+) -> int:
+    """How many cells the decision is about: the one of a finding, or all that the rules propose to change.
+
+    A decision about a rule replaces those about its findings. It can be taken back by the opposite one.
+    """
+    counts = fix_counts(run)
+    known = [code for code in dict.fromkeys(codes) if counts.get(code)]
+    with transaction.atomic():
+        # Two people who decide at once wait for each other.
+        ValidationRun.unscoped.select_for_update().get(pk=run.pk)
+        decisions = FixDecision.objects.for_organization(run.organization_id).filter(run=run)
+        for code in known:
+            of_rule = decisions.filter(code=code)
+            (of_rule.filter(finding=finding) if finding else of_rule).delete()
+            FixDecision.unscoped.create(
+                organization_id=run.organization_id,
+                run=run,
+                code=code,
+                finding=finding,
+                is_accepted=is_accepted,
+                decided_by=by,
+            )
+            changed = 1 if finding else counts[code]
+            step = "fixes-accepted" if is_accepted else "fixes-undone"
+            log_step(run, step, rule=code, count=changed, user_id=by.pk)
+    return sum(1 if finding else counts[code] for code in known)
+
+
+def check_corrected(*, run: ValidationRun, by: User) -> ValidationRun:
+    """A new run of the corrected file, which the worker writes from the run's table and the accepted fixes.
+
+    Raises: NothingAcceptedError where no fix is accepted; UploadRefusedError where an upload would be refused.
+    """
+    decisions = Decisions.of(run)
+    if not accepted_count(run, decisions):
+        raise NothingAcceptedError
+    _check_limits(run.organization)
+    corrected = ValidationRun(
+        organization=run.organization,
+        created_by=by,
+        profile=run.profile,
+        repeats=run,
+        file_name=_corrected_name(run.file_name),
+        size_bytes=0,
+        options=run.options | reading_options(run),
+        corrections=decisions.to_json(),
+    )
+    _record(corrected, by)
+    return corrected
+
+
 def delete_run(*, run: ValidationRun, by: User) -> None:
     """Remove a run with its records, findings and file; one that is still running is cancelled first."""
     cancel_run(run=run, by=by)
@@ -157,6 +220,13 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
     delete_stored_file(run)
     for name in made:
         default_storage.delete(name)
+
+
+def _corrected_name(name: str) -> str:
+    """The name of the corrected file, which says so once however often it is corrected."""
+    word = _("corrected")
+    path, mark = PurePosixPath(name), f" ({word})"
+    return f"{path.stem.removesuffix(mark)[: 200 - len(mark)]}{mark}{path.suffix}"
 
 
 def _record(run: ValidationRun, user: User) -> None:
@@ -176,7 +246,7 @@ def _put_back(run: ValidationRun) -> None:
 
     Raises: FileGoneError when its file was deleted in the meantime.
     """
-    stored = ValidationRun.unscoped.filter(pk=run.pk, status__in=ENDED).exclude(file="")
+    stored = ValidationRun.unscoped.filter(pk=run.pk, status__in=ENDED).exclude(file="", corrections={})
     if not stored.update(
         status=RunStatus.QUEUED,
         phase="",

@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from validations.engine import texts
 from validations.models import LogEntry, ValidationRun
-from validations.sentences import reader_language
+from validations.sentences import reader_language, title_of
 from validations.templatetags.bordereau import format_title
 
 
@@ -47,6 +47,18 @@ def _earlier(params: dict[str, Any]) -> str:
     return text % {"count": _number(count)}
 
 
+def _fixes(params: dict[str, Any]) -> str:
+    count = params["count"]
+    sentence = ngettext("%(count)s fix accepted: %(rule)s", "%(count)s fixes accepted: %(rule)s", count)
+    return sentence % {"count": _number(count), "rule": title_of(params["rule"], reader_language())}
+
+
+def _undone(params: dict[str, Any]) -> str:
+    count = params["count"]
+    sentence = ngettext("%(count)s fix taken back: %(rule)s", "%(count)s fixes taken back: %(rule)s", count)
+    return sentence % {"count": _number(count), "rule": title_of(params["rule"], reader_language())}
+
+
 def _number(count: int) -> str:
     return texts.format_number(count, reader_language())
 
@@ -58,6 +70,8 @@ _SENTENCES: dict[str, Any] = {
     "records-stored": _records,
     "earlier-read": _earlier,
     "findings-stored": _findings,
+    "fixes-accepted": _fixes,
+    "fixes-undone": _undone,
     "completed": lambda p: _("Check completed"),
     "retrying": lambda p: _("Attempt %(attempt)d was interrupted; the next one starts by itself") % p,
     "put-back": lambda p: _("The check was interrupted; it starts again by itself"),

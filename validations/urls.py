@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from validations.views import acts, downloads, rules, run, run_list, upload
+from validations.views import acts, compare, downloads, fixes, rules, run, run_list, upload
 
 EXPORT = "runs/<uuid:run_id>/exports/<uuid:export_id>"
 
@@ -24,6 +24,10 @@ urlpatterns = [
     path(f"{EXPORT}/progress/", downloads.export_progress, name="export-progress"),
     path(f"{EXPORT}/file/", downloads.export_file, name="export-file"),
     path(f"{EXPORT}/cancel/", downloads.export_cancel, name="export-cancel"),
+    path("runs/<uuid:run_id>/compare/", compare.run_compare, name="run-compare"),
+    path("runs/<uuid:run_id>/fixes/", fixes.run_fixes, name="run-fixes"),
+    path("runs/<uuid:run_id>/fixes/decide/", fixes.run_decide, name="run-decide"),
+    path("runs/<uuid:run_id>/fixes/check/", fixes.run_check_corrected, name="run-check-corrected"),
     path("runs/<uuid:run_id>/cancel/", acts.run_cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", acts.run_retry, name="run-retry"),
     path("runs/<uuid:run_id>/again/", acts.run_again, name="run-again"),

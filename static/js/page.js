@@ -3,11 +3,12 @@ import { live } from "./live.js";
 import { morphChildren, parse } from "./morph.js";
 
 const SAY_EVERY_MS = 5000;
-const say = document.querySelector("[data-say]");
 let saidAt = 0;
 let said = "";
 
 const announce = (text, { now = false } = {}) => {
+  // Looked up each time: the end of a run replaces the page.
+  const say = document.querySelector("[data-say]");
   if (!say || !text || text === said) return;
   if (!now && Date.now() - saidAt < SAY_EVERY_MS) return;
   saidAt = Date.now();
@@ -65,6 +66,7 @@ const swap = async (address, { remember = true } = {}) => {
     document.querySelector("[data-swap-area] .rules")?.scrollTo(0, scrolled);
     if (remember) history.pushState({ swap: true }, "", url);
     restoreFocus(mark, url);
+    tellResult(url);
     showHit();
     showChosenRule();
   } catch (error) {
@@ -115,6 +117,45 @@ document.addEventListener("submit", (event) => {
   url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
   url.hash = "fix";
   swap(url);
+});
+
+// --- The explorer by keyboard: arrows or j and k go from row to row, Enter opens a row, Escape closes it -----------
+
+const texts = () => document.querySelector("[data-texts]")?.dataset ?? {};
+const rowLinks = () => [...document.querySelectorAll("[data-rows] > tbody > tr > td.line > a")];
+const fill = (text, values) => text?.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };
+
+const tellResult = (url) => {
+  const { opened, closed, loaded } = texts();
+  const finding = url.searchParams.get("finding");
+  const total = document.querySelector("[data-swap-area] .view-row .count")?.textContent;
+  announce(finding === "0" ? closed : finding ? opened : fill(loaded, { total }), { now: true });
+};
+
+const moveBy = (step, event) => {
+  const links = rowLinks();
+  if (!links.length) return;
+  const now = links.indexOf(document.activeElement);
+  const next = now < 0 ? links.findIndex((link) => link.getAttribute("aria-current")) : now + step;
+  const link = links[Math.min(Math.max(next, 0), links.length - 1)];
+  event.preventDefault();
+  link.focus();
+  link.closest("tr").scrollIntoView({ block: "nearest" });
+  announce(fill(texts().row, { n: links.indexOf(link) + 1, total: links.length }), { now: true });
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.closest("input, select, textarea, summary, .menu, [contenteditable]")) return;
+  const isInRows = event.target.closest("[data-rows]") || event.target.closest(".wide-rows");
+  if (event.key === "Escape") {
+    const close = document.querySelector("[data-rows] [data-close]");
+    const open = document.querySelector("[data-rows] tr.is-open td.line a");
+    if (!close) return;
+    open?.focus({ preventScroll: true });
+    swap(close.href);
+  } else if (STEPS[event.key] && (isInRows || event.key.length === 1)) moveBy(STEPS[event.key], event);
 });
 
 addEventListener("popstate", () => {

@@ -31,7 +31,7 @@ def run(organization: Organization, member: User) -> ValidationRun:
     return factories.completed_run(organization, member, file_name="TREM80010112.csv", verdict="refused")
 
 
-def ask(run: ValidationRun, by: User, name: str = "findings-xlsx", **wanted: str) -> Export:
+def ask(run: ValidationRun, by: User, name: str = "findings-xlsx", **wanted: Any) -> Export:
     return export_services.request_export(run=run, kind=formats[name], wanted=Wanted(**wanted), by=by)
 
 

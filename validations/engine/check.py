@@ -232,7 +232,7 @@ class Check(AbstractContextManager["Check"]):
             found = iter(sorted(found, key=lambda f: (f[3] is not None, f[3] or 0, f[0], f[4] or 0)))
         for code, severity, row, line, index, value, params, suggestion in found:
             label = "" if index is None else labels.get(index, "")
-            yield (code, severity, line, row, index, label, "", value, params, suggestion, None)
+            yield (code, severity, line, row, index, label, "", value, params, suggestion, None, None)
 
     def _copy(self, query: str, target: Path | BinaryIO, before: Sequence[int]) -> None:
         """Let DuckDB write the query's rows inside the folder it may write to, then hand them over."""

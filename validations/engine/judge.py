@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from validations.engine import columns as column_matching
-from validations.engine import earlier, ownrules, report, runner, schema, values
+from validations.engine import earlier, identity, ownrules, report, runner, schema, values
 from validations.engine.earlier import EarlierRun, Span
 from validations.engine.findings import Found
 from validations.engine.options import Options
@@ -29,7 +29,7 @@ RECORD_COLUMNS = (
 )  # fmt: skip
 FINDING_COLUMNS = (
     "code", "severity", "line", "row", "column_index", "column_label", "field", "value", "params", "suggestion",
-    "amount_cents",
+    "amount_cents", "key",
 )  # fmt: skip
 _RECORD_TYPES = {
     "row_no": "BIGINT",
@@ -190,10 +190,11 @@ class Judge:
             f"({i}, {literal(label)}, {literal(self.matching.fields[i] or '')})"
             for i, label in enumerate(self.labels)
         )
+        keyed = identity.keyed_findings(self.profile, self.columns, self._kept_indexes())
         return (
             "SELECT f.code, f.severity, f.line, f.row, f.column_index, coalesce(n.label, '') AS column_label, "
             "coalesce(n.field, '') AS field, coalesce(f.value, '') AS value, coalesce(f.params, '{}') AS params, "
-            f"f.suggestion, f.amount_cents FROM findings f LEFT JOIN (VALUES {labels or '(-1, NULL, NULL)'}) "
+            f"f.suggestion, f.amount_cents, f.key FROM ({keyed}) f LEFT JOIN (VALUES {labels or '(-1, NULL, NULL)'}) "
             "n(i, label, field) ON n.i = f.column_index ORDER BY f.line NULLS FIRST, f.code, f.column_index, f.row"
         )
 

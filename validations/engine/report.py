@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import duckdb
 
+from validations.engine import facets
+from validations.engine.facets import ColumnCount, ValueCount
 from validations.engine.findings import Found
 from validations.engine.rules import ERROR, INFO, SEVERITIES, WARNING
 from validations.engine.runner import Outcome
@@ -64,6 +66,8 @@ class Summary:
     rows_with_errors: int
     by_severity: Mapping[str, int]
     by_code: tuple[CodeSummary, ...]
+    by_column: tuple[ColumnCount, ...]
+    by_value: tuple[ValueCount, ...]
     not_checked: Mapping[str, int]
     missing_fields: Mapping[str, tuple[str, ...]]
     broken: tuple[str, ...]
@@ -95,6 +99,8 @@ def summarize(
         rows_with_errors=with_errors,
         by_severity=by_severity,
         by_code=by_code,
+        by_column=facets.by_column(connection),
+        by_value=facets.by_value(connection),
         not_checked={code: count for code, count in outcome.not_checked.items() if count},
         missing_fields=dict(outcome.missing_fields),
         broken=tuple(outcome.broken),
@@ -127,6 +133,8 @@ def summarize_structure(found: Iterable[Found], *, rows: int, last_line: int) ->
         rows_with_errors=with_errors,
         by_severity=by_severity,
         by_code=tuple(entry.summary(*key) for key, entry in ordered),
+        by_column=(),
+        by_value=(),
         not_checked={},
         missing_fields={},
         broken=(),

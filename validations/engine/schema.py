@@ -7,6 +7,7 @@ tested first by something cheap; only cells that fail it meet the expressions th
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
@@ -279,7 +280,8 @@ def format_failures(columns: tuple[TypedColumn, ...]) -> Iterator[tuple[str, str
         code = "constraint-error" if has_pattern else "type-error"
         condition = f"{column.field.column} IS NULL AND {column.field.name}_raw <> ''"
         params = _constraint("pattern", expected_form(column.field)) if has_pattern else {}
-        yield code, _select(column, condition, params, value=f"{column.field.name}_raw")
+        raw = f"{column.field.name}_raw"
+        yield code, _select(column, condition, params, value=raw, suggestion=_leading_zero(column, raw))
 
 
 def constraint_failures(columns: tuple[TypedColumn, ...], each_file: str = "") -> Iterator[tuple[str, str]]:
@@ -392,13 +394,26 @@ def _constraint(name: str, expected: Text) -> dict[str, str]:
     return {key: literal(text) for key, text in told.items()}
 
 
+def _leading_zero(column: TypedColumn, raw: str) -> str:
+    """The SQL of the value with the zero that a spreadsheet took from its front: where one digit is missing."""
+    digits = re.fullmatch(r"\[0-9\]\{(\d+)(?:,\d+)?\}", column.field.constraints.pattern or "")
+    if digits is None or int(digits.group(1)) < 2:
+        return "NULL"
+    return f"CASE WHEN regexp_full_match({raw}, '[0-9]{{{int(digits.group(1)) - 1}}}') THEN '0' || {raw} END"
+
+
 def _select(
-    column: TypedColumn, condition: str, params: Mapping[str, str], value: str = "NULL", table: str = "typed"
+    column: TypedColumn,
+    condition: str,
+    params: Mapping[str, str],
+    value: str = "NULL",
+    table: str = "typed",
+    suggestion: str = "NULL",
 ) -> str:
     name, title = TYPE_NAMES[column.field.type], column.field.title
     titles = {"title_en": literal(title.en), "title_fr": literal(title.fr)}
     titles |= {"type_en": literal(name.en), "type_fr": literal(name.fr)}
-    selected = hits(column.field.name, value=value, params={**titles, **params})
+    selected = hits(column.field.name, value=value, params={**titles, **params}, suggestion=suggestion)
     return f"SELECT {selected} FROM {table} WHERE {condition}"
 
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from validations import rebuilding
 from validations.models import Finding, ValidationRun
-from validations.querysets import findings_filtered, findings_of
+from validations.querysets import FindingFilter, findings_filtered, findings_of
 from validations.rebuilding import Row
 
 T = TypeVar("T")
@@ -29,13 +29,15 @@ class Wanted:
 
     code: str = ""
     severity: str = ""
+    column: int | None = None
+    value: str | None = None
     search: str = ""
     sort: str = "line"
 
     @property
-    def is_everything(self) -> bool:
-        """Whether no finding is left out."""
-        return not (self.code or self.severity or self.search)
+    def filter(self) -> FindingFilter:
+        """Which findings, whatever their order."""
+        return FindingFilter(self.code, self.severity, self.column, self.value, self.search)
 
 
 def untold(rows: int) -> None:
@@ -54,10 +56,7 @@ class Source:
 
     def findings(self) -> Iterator[Finding]:
         """The findings asked for, read from the database piece by piece."""
-        wanted = self.wanted
-        found = findings_filtered(
-            self.run, code=wanted.code, severity=wanted.severity, search=wanted.search, sort=wanted.sort
-        )
+        found = findings_filtered(self.run, self.wanted.filter, self.wanted.sort)
         return self._counted(_in_pieces(found))
 
     def table(self) -> Iterator[Row]:

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('jobs', '0012_statistics_by_day'),
         ('organizations', '0002_keys_of_operators'),
-        ('validations', '0002_rules'),
+        ('validations', '0003_explorer'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

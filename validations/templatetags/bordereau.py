@@ -14,6 +14,8 @@ from django.utils.translation import ngettext
 
 from validations import exports, failures
 from validations.engine import texts
+from validations.fixes import Decisions, has_fix
+from validations.models import Finding
 from validations.sentences import message_of, reader_language, title_of
 
 register = template.Library()
@@ -144,6 +146,14 @@ def encoding_name(name: str | None) -> str:
 def message(finding: Any) -> str:
     """A finding as one sentence in the reader's language."""
     return message_of(finding, reader_language())
+
+
+@register.filter
+def fix_state(finding: Finding, decisions: Decisions) -> str:
+    """Whether a finding's proposed fix is `open` or `accepted`; empty where it has none."""
+    if not has_fix(finding):
+        return ""
+    return "accepted" if decisions.includes(finding) else "open"
 
 
 @register.simple_tag

@@ -123,6 +123,8 @@ def wanted_of(fields: Any) -> Wanted:
     return Wanted(
         code="" if filters.code == pages.EVERYTHING else filters.code,
         severity=filters.severity,
+        column=filters.column,
+        value=filters.value,
         search=filters.search,
         sort=filters.sort,
     )

@@ -18,6 +18,7 @@ from organizations.access import enter_organization, while_signed_in
 from organizations.models import Organization
 from validations import pages
 from validations.failures import sentence
+from validations.fixes import SAFE, Decisions, accepted_count, fix_counts
 from validations.forms import ReadingForm
 from validations.live import live_state
 from validations.models import RunStatus, Severity, ValidationRun
@@ -54,7 +55,19 @@ def run_detail(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespon
 def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
     """What only the page of a completed run shows."""
     explorer = pages.explorer(run, pages.Filters.of(request.GET))
+    decisions = Decisions.of(run)
+    fixes = fix_counts(run)
+    chosen_code = explorer.chosen.code if explorer.chosen else ""
     return {
+        "decisions": decisions,
+        "fix_total": sum(fixes.values()),
+        "fix_accepted": accepted_count(run, decisions),
+        "chosen_fixes": fixes.get(chosen_code, 0),
+        "chosen_is_safe": chosen_code in SAFE,
+        "chosen_is_accepted": chosen_code in decisions.rules,
+        "compared": pages.compared_before(run),
+        "column_bars": pages.column_bars(run),
+        "not_checked": pages.not_checked(run),
         "explorer": explorer,
         "chosen_label": Severity(explorer.chosen.severity).label if explorer.chosen else "",
         "sort_columns": (

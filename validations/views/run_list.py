@@ -22,6 +22,7 @@ from validations.querysets import (
     runs_list,
     status_counts,
 )
+from validations.trends import Week, first_pass
 from validations.views.shared import VIEW, enter
 
 # Several runs are spoken of otherwise than one where words have a gender.
@@ -39,7 +40,24 @@ TABS = {
 def run_list(request: HttpRequest, slug: str) -> HttpResponse:
     """The organization's runs, newest first."""
     organization = enter(request, slug, VIEW)
-    return render(request, "validations/run_list.html", _list_context(request, organization))
+    context = _list_context(request, organization)
+    weeks = [] if context["is_filtered"] or context["page"].number > 1 else first_pass(organization)
+    return render(
+        request,
+        "validations/run_list.html",
+        context | {"weeks": pages.week_bars(weeks), "chart": _chart(weeks)},
+    )
+
+
+def _chart(weeks: list[Week]) -> dict[str, Any]:
+    """The sums over all weeks of the chart, and its width."""
+    files, accepted = sum(week.files for week in weeks), sum(week.files_accepted for week in weeks)
+    return {
+        "width": len(weeks) * 10,
+        "files": files,
+        "accepted": accepted,
+        "percent": round(accepted * 100 / files) if files else None,
+    }
 
 
 @login_required

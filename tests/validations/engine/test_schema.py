@@ -172,3 +172,8 @@ def test_no_message_shows_a_regular_expression(judge_rows: JudgeRows) -> None:
     (found,) = judge_rows(cells("a"), profile=profile(constraints={"pattern": "[A-C]+(x|y)*"})).findings
     for language in ("en", "fr"):
         assert "[A-C]" not in texts.message(found["code"], found["params"], language)
+
+
+def test_a_digit_that_is_missing_at_the_front_is_proposed_as_a_zero(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines({"place": "5137"}, {"place": "513"}, {"place": "5O137"}))
+    assert [finding["suggestion"] for finding in judged.of("constraint-error")] == ["05137", None, None]

@@ -85,7 +85,7 @@ def run(organization: Organization) -> ValidationRun:
 def export() -> Export:
     """The bytes of a file of that format."""
 
-    def made(name: str, run: ValidationRun, language: str = "en", **wanted: str) -> bytes:
+    def made(name: str, run: ValidationRun, language: str = "en", **wanted: Any) -> bytes:
         with translation.override(language):
             return b"".join(formats[name].blocks(Source(run=run, language=language, wanted=Wanted(**wanted))))
 

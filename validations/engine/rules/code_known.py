@@ -60,6 +60,8 @@ class CodeKnown(Rule):
             "nearest": "nearest",
             "case": "CASE WHEN is_listed THEN 'expired' WHEN nearest IS NOT NULL THEN 'near' END",
         }
+        # A code that is in the tariff was meant, whatever its day.
+        fix = "CASE WHEN NOT is_listed THEN nearest END"
         valid = (
             "SELECT 1 FROM ref_codes r WHERE r.code = d.code "
             "AND (r.valid_from = '' OR d.service_date >= TRY_CAST(r.valid_from AS DATE)) "
@@ -72,7 +74,7 @@ class CodeKnown(Rule):
             f"damerau_levenshtein(w.code, r.code) AS slips FROM (SELECT DISTINCT code FROM wrong{bound}) w "
             "CROSS JOIN (SELECT DISTINCT code FROM ref_codes) r), near AS (SELECT code, min(known) AS nearest "
             f"FROM distances WHERE slips BETWEEN 1 AND {slips} GROUP BY code HAVING count(*) = 1) "
-            f"SELECT {hits('code', params=params)} FROM (SELECT t.row, n.nearest, "
+            f"SELECT {hits('code', params=params, suggestion=fix)} FROM (SELECT t.row, n.nearest, "
             "t.code IN (SELECT code FROM ref_codes) AS is_listed "
             f"FROM {context.rows} t JOIN wrong USING (code, service_date) LEFT JOIN near n USING (code))"
         )

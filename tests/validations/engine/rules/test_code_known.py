@@ -11,11 +11,13 @@ def test_a_code_of_the_tariff_is_known(judge_rows: JudgeRows) -> None:
 def test_an_unknown_code_names_the_nearest_one_where_there_is_one(judge_rows: JudgeRows) -> None:
     judged = judge_rows(lines({"code": "20124"}, {"code": "99999"}))
     assert [f["params"]["nearest"] for f in judged.of("code-known")] == ["20123", None]
+    assert [f["suggestion"] for f in judged.of("code-known")] == ["20123", None]
 
 
 def test_a_code_no_longer_valid_on_the_day_says_so(judge_rows: JudgeRows) -> None:
     (found,) = judge_rows(lines({"code": "30512"})).of("code-known")
     assert found["params"]["case"] == "expired"
+    assert found["suggestion"] is None
 
 
 def test_a_list_of_codes_replaces_the_tariff(judge_rows: JudgeRows) -> None:
