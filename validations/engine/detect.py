@@ -162,6 +162,8 @@ def _table(
     told = "\t" if sep and sep[1] == "\\t" else sep[1] if sep else None
     delimiter = options.delimiter if options.delimiter is not None else told
     body = lines[1:] if sep else lines
+    if not any(line.strip() for line in body):
+        raise UnreadableFileError("empty-file")
     body = _from_header(body, options, skipped=1 if sep else 0)
     elsewhere = _elsewhere(path, encoding, scan.size_bytes, options.limits.sample_bytes)
     guess = dialects.detect([*body, *elsewhere], delimiter, options.quotechar, options.escapechar)
