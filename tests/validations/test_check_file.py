@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.support.workbooks import xlsx
+
 KEYS = [
     "file",
     "readable",
@@ -234,3 +236,12 @@ def test_the_command_needs_no_database_and_no_queue(tmp_path: Path, clean: Path)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == 2
+
+
+def test_a_workbook_is_checked_by_the_sheet_that_holds_the_table_or_by_the_one_named(tmp_path: Path) -> None:
+    path = tmp_path / "bill.xlsx"
+    path.write_bytes(xlsx([["note"], ["x"]], [["no", "montant"], [1, 12.5], [2, 3]]))
+
+    assert "bill.xlsx: xlsx, sheet 2, 2 × 2" in run(path)[1]
+    assert "bill.xlsx: xlsx, sheet 1, 1 × 1" in run(path, sheet=1)[1]
+    assert run(path, sheet=7)[0] == 2

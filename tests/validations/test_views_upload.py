@@ -72,6 +72,14 @@ def test_reading_options_reach_the_run(
     assert runs(organization)[0].options == {"encoding": "cp1252", "delimiter": "\t", "header_line": 4}
 
 
+def test_no_header_no_quotes_and_a_sheet_reach_the_run(
+    member_client: Client, organization: Organization, address: str
+) -> None:
+    options = {"quotechar": "none", "header_line": "0", "sheet": "2", "delimiter": "space"}
+    member_client.post(address, form_data(member_client, address, factories.upload(GOOD), **options))
+    assert runs(organization)[0].options == {"delimiter": " ", "quotechar": "", "header_line": 0, "sheet": 2}
+
+
 def test_a01_no_file_is_refused_with_a_summary_that_leads_to_the_field(
     member_client: Client, organization: Organization, address: str
 ) -> None:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from validations.engine import dialect as dialects
@@ -162,6 +163,8 @@ def _table(
     told = "\t" if sep and sep[1] == "\\t" else sep[1] if sep else None
     delimiter = options.delimiter if options.delimiter is not None else told
     body = lines[1:] if sep else lines
+    if not any(line.strip() for line in body):
+        raise UnreadableFileError("empty-file")
     body = _from_header(body, options, skipped=1 if sep else 0)
     elsewhere = _elsewhere(path, encoding, scan.size_bytes, options.limits.sample_bytes)
     guess = dialects.detect([*body, *elsewhere], delimiter, options.quotechar, options.escapechar)
@@ -301,11 +304,22 @@ def _width_and_header(
     labels = len(found.labels)
     if not data:
         return labels, found
+    if labels == usual - 1 and _counts_up(rows[found.first + found.rows :], usual):
+        return usual, replace(found, labels=("", *found.labels), cells=("", *found.cells))
     if labels > usual and not data.get(labels):
         blanks = [index for index, label in enumerate(found.labels) if not label.strip()]
         if len(blanks) >= labels - usual:
             return usual, _without(found, blanks[-(labels - usual) :])
     return max(labels, usual if data[usual] * 2 > sum(data.values()) else labels), found
+
+
+def _counts_up(rows: Sequence[SampleRow], width: int) -> bool:
+    """True when the first cells of the rows are running numbers: R writes them without a name above."""
+    first = [row.cells[0].strip() for row in rows if len(row.cells) == width]
+    if len(first) < 3 or not all(cell.isascii() and cell.isdigit() and len(cell) < 10 for cell in first):
+        return False
+    numbers = list(map(int, first))
+    return all(after - before == 1 for before, after in pairwise(numbers))
 
 
 def _without(found: Header, dropped: Sequence[int]) -> Header:

@@ -104,6 +104,11 @@ EXAMPLES: Mapping[str, Example] = {
         ("invoice 555555555 with two patients", "facture 555555555 avec deux patients"),
         ("one invoice for each patient", "une facture par patient"),
     ),
+    "lines-quoted": _same('"12;2026-03-04;27,25"', "12;2026-03-04;27,25"),
+    "merged-cells": _said(
+        ("one cell that covers three rows", "une cellule qui couvre trois lignes"),
+        ("the value in each of the three rows", "la valeur dans chacune des trois lignes"),
+    ),
     "missed": _said(
         ("a visit of 35 minutes billed as 15804", "une visite de 35 minutes facturée 15804"),
         ("8857, if it was an intervention", "8857, si c'était une intervention"),
@@ -154,11 +159,23 @@ EXAMPLES: Mapping[str, Example] = {
         ("a table of totals below the lines", "un tableau de totaux sous les lignes"),
         ("a file with the lines only", "un fichier avec les lignes seulement"),
     ),
+    "sep-line": _said(
+        ("sep=;", "sep=;"),
+        ("the file begins with its column names", "le fichier commence par les noms de ses colonnes"),
+    ),
     "sequence": _same("1, 2, 5", "1, 2, 3"),
+    "sheets-not-read": _said(
+        (
+            "a workbook with the sheets “March” and “April”",
+            "un classeur avec les feuilles « mars » et « avril »",
+        ),
+        ("each sheet sent by itself", "chaque feuille envoyée à part"),
+    ),
     "stray-bom": _said(
         ("an invisible mark inside the file", "une marque invisible dans le fichier"), _NOTHING
     ),
     "stray-quote": _same('"Roy "Jean""', '"Roy ""Jean"""'),
+    "text-formula": _same('="0123"', "0123"),
     "time-format": _same("9h75", "09:45"),
     "time-order": _same("14:30 – 13:45", "13:30 – 13:45"),
     "total-row": _same("Grand Total;;;45,50", "Grand Total;;;45,50"),

@@ -20,7 +20,7 @@ class Limits:
     workbook_ratio: int = 200  # unpacked to packed bytes of a part; sheets of equal rows reach 60
     workbook_parts: int = 2_000  # files in the archive
     workbook_sheets: int = 100
-    workbook_cells: int = 4_000_000  # of the area that a sheet's cells span; some 40 bytes of memory each
+    workbook_cells: int = 2_500_000  # of the area that a sheet's cells span; some 80 bytes of memory each
 
 
 @dataclass(frozen=True, slots=True)

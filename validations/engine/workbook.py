@@ -140,7 +140,12 @@ def _broken_in_words() -> Iterator[None]:
         yield
     except calamine.PasswordError:
         raise UnreadableFileError("workbook-password") from None
-    except (calamine.CalamineError, OSError, ValueError, OverflowError):
+    except (calamine.CalamineError, ValueError, OverflowError):
+        raise UnreadableFileError("workbook-broken") from None
+    except OSError as error:
+        # The reader's own have no number; a full disk has one, is no fault of the workbook, and may pass.
+        if error.errno is not None:
+            raise
         raise UnreadableFileError("workbook-broken") from None
     except BaseException as error:
         # A fault inside the reader, which is written in another language, is no Exception.

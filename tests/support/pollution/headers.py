@@ -85,6 +85,12 @@ def _odd_names() -> Iterator[Polluted]:
     rows = base_rows()
     spaced = text_of([HEADER]).replace(";", "\t") + text_of(rows)
     yield Polluted("header with another delimiter", spaced.encode(), HEADER, rows)
+    numbered = [[str(number), *row] for number, row in enumerate(rows, start=1)]
+    for delimiter, name in ((";", "semicolon"), (",", "comma")):
+        data = (text_of([HEADER], Style(delimiter)) + text_of(numbered, Style(delimiter))).encode()
+        yield Polluted(f"row numbers under no name, {name}", data, ["", *HEADER], numbered)
+    named = text_of([["", *HEADER], *numbered]).encode()
+    yield Polluted("row numbers under an empty name", named, ["", *HEADER], numbered)
     trailing = ";".join([*HEADER, ""]) + "\r\n" + text_of(rows)
     yield Polluted("header ends in a delimiter", trailing.encode(), HEADER, rows)
     for name, header in {

@@ -61,7 +61,9 @@ def test_a05_a_workbook_named_as_a_text_file_is_refused_by_its_name(tmp_path: Pa
     assert caught.value.sentence("fr").startswith("Il s’agit d’un classeur Excel")
 
 
-@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n", b"\xff\xfe", b"   \n\t\n", b"\0\0\0\0"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xef\xbb\xbf", b"\n\r\n\n", b"\xff\xfe", b"   \n\t\n", b"\0\0\0\0", b"sep=;\r\n"]
+)
 def test_a01_a_file_of_nothing_is_called_empty(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UnreadableFileError) as caught:
         parse(tmp_path, data)

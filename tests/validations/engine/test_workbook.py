@@ -228,3 +228,11 @@ def test_the_texts_of_a_sheet_are_repaired_like_those_of_a_file(tmp_path: Path) 
     parsed = opened(tmp_path, xlsx([HEADER, *rows(6), HEADER, *rows(2)]))
 
     assert [finding[3] for finding in found(parsed, "header-repeated")] == [8]
+
+
+def test_x14_a_disk_that_cannot_be_written_to_is_no_fault_of_the_workbook(tmp_path: Path) -> None:
+    (tmp_path / "work" / "sheet.csv").mkdir(parents=True)  # what cannot be written to
+
+    with pytest.raises(IsADirectoryError):
+        opened(tmp_path, GOOD)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["sheet.csv"]

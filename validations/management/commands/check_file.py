@@ -48,6 +48,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--header-line", type=_count, help="the line of the header; 0 means that there is none"
         )
+        parser.add_argument("--sheet", type=_count, help="the sheet of a workbook, the first being 1")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check each file in turn.
@@ -117,6 +118,7 @@ def _options(given: dict[str, Any]) -> Options:
         delimiter=given["delimiter"],
         quotechar=given["quotechar"],
         header_line=given["header_line"],
+        sheet=given["sheet"],
         codes=codes,
     )
 
@@ -139,9 +141,10 @@ def _lines(result: Outcome, language: str) -> list[str]:
     if result.reading is None:
         return [f"{result.path}: {result.error}"]
     reading = result.reading
-    head = (
-        f"{result.path}: {reading.encoding}, {reading.delimiter!r}, {len(reading.columns)} × {reading.rows}"
-    )
+    how = f"{reading.encoding}, {reading.delimiter!r}"
+    if reading.sheet_number:
+        how = f"{reading.kind}, sheet {reading.sheet_number}"
+    head = f"{result.path}: {how}, {len(reading.columns)} × {reading.rows}"
     codes = [f"  {count:>8}  {code}: {texts.title(code, language)}" for code, count in result.by_code.items()]
     items = [
         f"  {item['severity']:<7} {item['line'] or '-'}:{item['column'] or '-'} {item['code']} — {item['message']}"
