@@ -1,8 +1,8 @@
 """Time and peak memory of each file that can be downloaded, for a run with very many findings.
 
-`python -m benchmarks.exports [FINDINGS] [ROWS]`: fills a SQLite database of its own with a run of so many findings
-(1,000,000) in so many rows of 19 columns (200,000), then makes each format in a process of its own. The first line,
-"nothing", is such a process that makes no file: what Django and the project take by themselves.
+`python -m benchmarks.exports [FINDINGS] [ROWS] [FORMAT ...]`: fills a SQLite database of its own with a run of so many
+findings (1,000,000) in so many rows of 19 columns (200,000), then makes each format in a process of its own. The first
+line, "nothing", is such a process that makes no file: what Django and the project take by themselves.
 """
 
 import os
@@ -34,7 +34,7 @@ def main() -> None:
         names = run_module("benchmarks.exports", "fill", str(findings), str(rows)).output.split()
         print(f"{findings:,} findings, {rows:,} rows of 19 columns; SQLite")
         print(f"{'format':16} {'wall':>9} {'CPU':>9} {'peak':>10} {'file':>10}")
-        for name in (NOTHING, *names):
+        for name in (NOTHING, *(sys.argv[3:] or names)):
             cost = run_module("benchmarks.exports", "one", name)
             print(
                 f"{name:16} {cost.wall_seconds:7.1f} s {cost.cpu_seconds:7.1f} s "

@@ -65,7 +65,8 @@ class Source:
 
     def rows(self) -> Iterator[tuple[Row, list[Finding]]]:
         """The same rows, each with all of its findings."""
-        beside = _by_row(_in_pieces(findings_of(self.run).order_by("line", "id")))
+        found = findings_of(self.run).exclude(row=None).order_by("row", "line", "id")
+        beside = _by_row(_in_pieces(found))
         waiting = next(beside, None)
         for row in self.table():
             # What stands at a row that is no record, such as a row of totals, is told elsewhere.
@@ -75,7 +76,8 @@ class Source:
 
     def file_findings(self) -> list[Finding]:
         """What concerns the columns of the whole file; there are few."""
-        return list(findings_of(self.run).filter(row=None).exclude(column_index=None)[:FILE_FINDINGS])
+        found = findings_of(self.run).filter(row=None).exclude(column_index=None)
+        return list(found.order_by("line", "id")[:FILE_FINDINGS])
 
     def _counted(self, rows: Iterator[T]) -> Iterator[T]:
         for number, row in enumerate(rows, start=1):
@@ -98,7 +100,6 @@ def _in_pieces(findings: QuerySet[Finding]) -> Iterator[Finding]:
 
 def _by_row(findings: Iterator[Finding]) -> Iterator[tuple[int, list[Finding]]]:
     """The findings of each row, in the order of the rows."""
-    with_row = (finding for finding in findings if finding.row is not None)
-    for row, group in groupby(with_row, key=lambda finding: finding.row):
+    for row, group in groupby(findings, key=lambda finding: finding.row):
         if row is not None:
             yield row, list(group)

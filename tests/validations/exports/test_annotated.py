@@ -16,7 +16,7 @@ from tests.support.jobs import drain
 from tests.validations.exports.conftest import HOSTILE, Export
 from validations.exports import annotated_xlsx
 from validations.exports.annotated_csv import encoded
-from validations.models import ValidationRun
+from validations.models import Finding, ResultSet, ValidationRun
 
 HEADER = "Facture;ID RAMQ;Date de Service;Lieu de pratique;Code;Unités;Montant Preliminaire;Agence;Doctor Info;Patient"
 GOOD = "10000000{0};1234567890{0};2026-11-0{0};50137;15804;1;47,05;Nord;1632084-12345 Roy;TREM80010112 Tremblay Marie"
@@ -97,6 +97,27 @@ def test_a_wrong_cell_is_coloured_and_carries_a_note(sent: ValidationRun, export
     assert 'ref="J3"' in content["xl/comments1.xml"]
     right, wrong = (content["xl/worksheets/sheet1.xml"].split(f'r="{cell}"')[1][:8] for cell in ("C2", "C3"))
     assert right != wrong
+
+
+def test_every_finding_stands_at_its_row_in_whatever_order_they_were_stored(
+    run: ValidationRun, export: Export
+) -> None:
+    rows = len(HOSTILE)
+    Finding.unscoped.filter(result=run.result_id).exclude(code="patient-id").delete()
+    result = ResultSet.unscoped.get(run=run)
+    # A row beyond the last, one without a line, and a second finding at the first row.
+    for row, line in ((rows + 5, rows + 6), (rows, None), (1, 99)):
+        Finding.unscoped.create(
+            organization=run.organization,
+            result=result,
+            code="required",
+            severity="warning",
+            row=row,
+            line=line,
+        )
+    told = [row[6] for row in book_of(export("annotated-xlsx", run))["File"][1:]]
+    assert [text.count(" · ") for text in told] == [1, *[0] * (rows - 2), 1]
+    assert all(told)
 
 
 def test_the_row_says_in_words_what_to_fix(sent: ValidationRun, export: Export) -> None:
