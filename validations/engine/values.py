@@ -94,7 +94,7 @@ FORMAT_NAMES: Mapping[str, Text] = {
 _NUMBER_TYPE = "DECIMAL(38, 15)"
 _DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-_ZONE = "(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_ZONE = "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
 
 
 def blank(text: str) -> str:
