@@ -8,7 +8,7 @@ reason, in docs/table-schema.md under the same name; anything else is a fault.
 import csv
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from frictionless import Resource
 
+from validations.engine import batch
 from validations.engine.check import Check
 from validations.engine.forms import BLANKS
 from validations.engine.options import Options
@@ -91,10 +92,38 @@ class Comparison:
 
 def compare(case: Case, folder: Path) -> Comparison:
     """How the two findings on one case differ."""
-    path = folder / "case.csv"
+    path = _write(case, folder / "case.csv")
+    return _compared(case, our_findings(case, path), their_findings(case, path))
+
+
+def compare_together(cases: Sequence[Case], folder: Path) -> list[Comparison]:
+    """How the two findings differ on cases of one schema, whose files this engine checks together."""
+    paths = [_write(case, folder / f"case-{number}.csv") for number, case in enumerate(cases)]
+    profile = Profile.from_descriptor({"name": "oracle", **cases[0].schema})
+    results = batch.check([batch.read(path, OPTIONS, None) for path in paths], profile, OPTIONS)
+    return [
+        _compared(
+            case,
+            our_findings(case, path)
+            if found is None
+            else frozenset(
+                (code, row, "" if index is None else case.names[index])
+                for code, _, _, row, index, *_ in found
+                if code in COMPARED
+            ),
+            their_findings(case, path),
+        )
+        for case, path, found in zip(cases, paths, results, strict=True)
+    ]
+
+
+def _write(case: Case, path: Path) -> Path:
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows([case.names, *case.rows])
-    ours, theirs = our_findings(case, path), their_findings(case, path)
+    return path
+
+
+def _compared(case: Case, ours: Found, theirs: Found) -> Comparison:
     comparison = Comparison(findings=len(theirs))
     doubtful = _compare_cells(case, ours, theirs, comparison)
     _compare_rows(case, ours, theirs, doubtful, comparison)
@@ -107,7 +136,7 @@ def our_findings(case: Case, path: Path) -> Found:
     with Check(path, profile, OPTIONS) as check:
         check.read()
         check.run_rules()
-        found = [finding for batch in check.finding_batches() for finding in batch]
+        found = [finding for some in check.finding_batches() for finding in some]
     broken = [finding for finding in found if finding[0] == "rule-failed"]
     assert not broken, broken
     return frozenset((code, row, name) for code, _, _, row, _, _, name, *_ in found if code in COMPARED)
@@ -207,9 +236,10 @@ def _keys(case: Case) -> list[tuple[str, list[str]]]:
     ]
     if case.schema.get("primaryKey"):
         keys.append(("primary-key", list(case.schema["primaryKey"])))
-    for key in case.schema.get("foreignKeys", []):
-        keys.append(("foreign-key", [*key["fields"], *key["reference"]["fields"]]))
-    return keys
+    return keys + [
+        ("foreign-key", [*key["fields"], *key["reference"]["fields"]])
+        for key in case.schema.get("foreignKeys", [])
+    ]
 
 
 def _is_blank_sided(cell: Cell) -> bool:
@@ -326,7 +356,9 @@ DIFFERENCES: Mapping[str, tuple[Callable[[Cell], bool], str]] = {
     ),
     "json-equality": (
         lambda cell: (
-            cell.type in ("array", "object", "geojson") and "type-error" not in cell.ours | cell.theirs
+            cell.type in ("array", "object", "geojson")
+            and "enum" in cell.field.get("constraints", {})
+            and "type-error" not in cell.ours | cell.theirs
         ),
         "structures are equal when their JSON is",
     ),
@@ -338,7 +370,7 @@ DIFFERENCES: Mapping[str, tuple[Callable[[Cell], bool], str]] = {
 # Differences about keys, which concern rows and not one cell.
 KEY_DIFFERENCES: Mapping[str, str] = {
     "value-read-differently": "a column in which a cell falls under another difference has other values to compare",
-    "key-partly-empty": "each empty part of a primary key is an error; a key of which a part is empty refers to nothing",
+    "key-partly-empty": "each empty part of a primary key is an error; a key that lacks a part refers to nothing",
     "key-not-readable": "a cell that cannot be read or breaks its pattern takes part in no key",
     "key-required": "an empty required cell is told once",
 }

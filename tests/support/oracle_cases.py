@@ -196,25 +196,41 @@ _NO_UNIQUE = frozenset({"list", "array", "object", "geojson"})
 
 
 @st.composite
-def cases(draw: Draw) -> Case:
-    """A schema of one to three fields behind an identifier, and a file of a few rows."""
-    schema_missing = draw(st.sampled_from([[""], [""], ["", "n/a"], ["", "-", "0"], ["n/a"]]))
+def schemas(draw: Draw) -> dict[str, Any]:
+    """A schema of one to three fields behind an identifier."""
     fields = [_field(draw, f"f{number}") for number in range(draw(st.integers(1, 3)))]
-    count = draw(st.integers(1, 8))
-    columns = [_column(draw, entry, schema_missing, count) for entry in fields]
-    identifiers = [f"row{number}" for number in range(1, count + 1)]
     schema: dict[str, Any] = {
         "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
         "fields": [{"name": "id", "type": "string"}, *fields],
-        "missingValues": schema_missing,
+        "missingValues": draw(st.sampled_from([[""], [""], ["", "n/a"], ["", "-", "0"], ["n/a"]])),
     }
     keyed = [entry["name"] for entry in fields if entry["type"] not in _NO_UNIQUE]
     if keyed and draw(st.integers(0, 3)) == 0:
         schema["primaryKey"] = keyed[: draw(st.integers(1, 2))]
     if draw(st.integers(0, 5)) == 0 and fields[0] == {"name": "f0", "type": "string"}:
         schema["foreignKeys"] = [{"fields": ["f0"], "reference": {"resource": "", "fields": ["id"]}}]
+    return schema
+
+
+@st.composite
+def files(draw: Draw, schema: dict[str, Any]) -> Case:
+    """A schema with a file of a few rows."""
+    count = draw(st.integers(1, 8))
+    columns = [_column(draw, entry, schema["missingValues"], count) for entry in schema["fields"][1:]]
+    if "foreignKeys" in schema:
         columns[0] = [draw(st.sampled_from(["", "row1", "row2", "rowX", text])) for text in columns[0]]
+    identifiers = [f"row{number}" for number in range(1, count + 1)]
     return Case(schema, tuple(zip(identifiers, *columns, strict=True)))
+
+
+def cases() -> Strategy[Case]:
+    """A schema with one file."""
+    return schemas().flatmap(files)
+
+
+def bundles(size: int) -> Strategy[list[Case]]:
+    """A schema with so many files."""
+    return schemas().flatmap(lambda schema: st.lists(files(schema), min_size=size, max_size=size))
 
 
 def _field(draw: Draw, name: str) -> dict[str, Any]:
