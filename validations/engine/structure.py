@@ -22,6 +22,7 @@ from validations.engine.progress import Ticker
 from validations.engine.records import Dialect, parse, strict_cells
 
 BOM = b"\xef\xbb\xbf"
+BYTE_MAX = 255
 FOOTER_LINES = 20  # rows with one cell after the table's last full row that can be its foot
 
 
@@ -71,6 +72,9 @@ class Pass:
         self._after_blank = False
         self._labels = {label for label in plan.header_labels if label}
         self._whole: tuple[list[bytes], bytes] = ([], b"")
+        # the block with its carriage returns: they belong to a cell that goes over several lines
+        self._as_written = b""
+        self._lines_as_written: list[bytes] | None = None
 
     def _header_lines(self) -> list[bytes]:
         """The header row in each way in which it may be written again: bare, quoted where needed, quoted throughout."""
@@ -119,8 +123,9 @@ class Pass:
         given = data
         if self.escaped is not None:
             data = self.escaped.sub(self._plain_escape, data)
-        if b"\r" in data and not self.plan.lone_cr and self.quote not in data:
-            data = data.translate(None, b"\r")
+        self._as_written, self._lines_as_written = data, None
+        if b"\r" in data and not self.plan.lone_cr:
+            data = data.replace(b"\r", b"")
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
@@ -155,9 +160,9 @@ class Pass:
         counts = list(map(bytes.count, lines, repeat(self.delimiter)))
         found: set[int] = set()
         if counts.count(expected) != len(counts):
-            found.update(index for index, count in enumerate(counts) if count != expected)
+            found.update(_others(counts, expected))
         if self.quote in data:
-            quoted = [index for index, line in enumerate(lines) if self.quote in line]
+            quoted = _lines_with(self.quote, lines, data)
             found.difference_update(quoted)
             if self.quoting:
                 matched = map(self.patterns.record.fullmatch, [lines[index] for index in quoted])
@@ -234,7 +239,7 @@ class Pass:
             if end is None:
                 return None
             if end > index:
-                return self._multiline(lines, index, end)
+                return self._multiline(index, end)
             self._record(self._cleaned(raw), unclosed=True)
         else:
             self._record(self._cleaned(raw), unclosed=False, ahead=lines[index + 1 : index + 6])
@@ -299,8 +304,10 @@ class Pass:
             self.plan.width in (len(read.cells), count) for read, count in zip(ends, plain, strict=True)
         )
 
-    def _multiline(self, lines: list[bytes], start: int, end: int) -> int:
-        text = _text(b"\n".join(lines[start : end + 1]))
+    def _multiline(self, start: int, end: int) -> int:
+        if self._lines_as_written is None:
+            self._lines_as_written = self._as_written.split(b"\n")
+        text = _text(b"\n".join(self._lines_as_written[start : end + 1]))
         cells = strict_cells(text, self.plan.dialect) or [text]
         line = self.line
         if len(cells) == self.plan.width:
@@ -461,6 +468,30 @@ DELIMITER_NAMES = {
     "|": ("vertical bars", "des barres verticales"),
     " ": ("spaces", "des espaces"),
 }
+
+
+def _others(counts: list[int], expected: int) -> list[int]:
+    """The places of the numbers that are not as expected; small numbers are looked through as bytes, in C."""
+    if max(counts) > BYTE_MAX or expected > BYTE_MAX:
+        return [index for index, count in enumerate(counts) if count != expected]
+    other = re.compile(b"[^" + re.escape(bytes([expected])) + b"]", re.DOTALL)
+    return [match.start() for match in other.finditer(bytes(counts))]
+
+
+def _lines_with(mark: bytes, lines: list[bytes], data: bytes) -> list[int]:
+    """The lines that hold a mark; where few do, the text between them is passed over in C."""
+    if data.count(mark) * 8 > len(lines):
+        return [index for index, line in enumerate(lines) if mark in line]
+    found: list[int] = []
+    index, start, place = 0, 0, data.find(mark)
+    while place >= 0:
+        index += data.count(b"\n", start, place)
+        found.append(index)
+        start, index = data.find(b"\n", place) + 1, index + 1
+        if not start:
+            break
+        place = data.find(mark, start)
+    return found
 
 
 def _text(raw: bytes) -> str:
