@@ -1,7 +1,7 @@
 """Every finding against frictionless-py as the oracle, on many made-up schemas and files.
 
 `python -m benchmarks.oracle [CASES [SEED]]`: CASES (10,000) pairs of a schema and a file, ten files a schema, always
-the same for one SEED (1). Prints how often each difference of docs/table-schema.md occurred, and what differs without one.
+the same for one SEED (1). Prints how often each difference of docs/table-schema.md occurred, and what has none.
 """
 
 import sys
