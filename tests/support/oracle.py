@@ -34,7 +34,7 @@ Found = frozenset[tuple[str, int, str]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A schema, and the rows of a file under its own header; the first field names the row and is never empty."""
+    """A schema, with its missing values, and the rows of a file; the first field names the row and is never empty."""
 
     schema: Mapping[str, Any]
     rows: tuple[tuple[str, ...], ...]
@@ -175,7 +175,7 @@ def their_findings(case: Case, path: Path) -> Found:
 def _compare_cells(case: Case, ours: Found, theirs: Found, comparison: Comparison) -> set[str]:
     """Note each cell judged differently; the names of the columns in which the two read some value differently."""
     doubtful: set[str] = set()
-    missing = tuple(case.schema.get("missingValues", [""]))
+    missing = tuple(case.schema["missingValues"])
     for row, texts in enumerate(case.rows, start=1):
         for entry, text in zip(case.schema["fields"], texts, strict=True):
             said = [
@@ -214,7 +214,11 @@ def _compare_rows(case: Case, ours: Found, theirs: Found, doubtful: set[str], co
         ]
         for row in sorted(rows[0] ^ rows[1]):
             cells = [case.rows[row - 1][index] for index in names]
-            empty = [not cell or cell in case.schema.get("missingValues", [""]) for cell in cells]
+            empty = [
+                not cell
+                or cell in case.schema["fields"][index].get("missingValues", case.schema["missingValues"])
+                for index, cell in zip(names, cells, strict=True)
+            ]
             if any(empty) and len(columns) > 1:
                 comparison.explained.append("key-partly-empty")
             elif any((row, name) in unsound for name in columns):

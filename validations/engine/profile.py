@@ -330,25 +330,28 @@ class _Reader:
                 "This is no regular expression that can be checked in bounded time (RE2).",
                 "Ce n'est pas une expression régulière vérifiable en temps borné (RE2).",
             )
+        mark = "." if source.get("unit") == "cents" else str(source.get("decimalChar", "."))
         return Constraints(
             required=self._flag(entry.get("required", False), f"{path}.required"),
             unique=self._flag(entry.get("unique", False), f"{path}.unique"),
             pattern=pattern,
-            enum=self._enum(source, entry, field_path),
-            minimum=_lexical(entry.get("minimum")),
-            maximum=_lexical(entry.get("maximum")),
-            exclusive_minimum=_lexical(entry.get("exclusiveMinimum")),
-            exclusive_maximum=_lexical(entry.get("exclusiveMaximum")),
+            enum=self._enum(source, entry, field_path, mark),
+            minimum=_lexical(entry.get("minimum"), mark),
+            maximum=_lexical(entry.get("maximum"), mark),
+            exclusive_minimum=_lexical(entry.get("exclusiveMinimum"), mark),
+            exclusive_maximum=_lexical(entry.get("exclusiveMaximum"), mark),
             min_length=self._count(entry.get("minLength"), f"{path}.minLength"),
             max_length=self._count(entry.get("maxLength"), f"{path}.maxLength"),
         )
 
-    def _enum(self, source: Mapping[str, Any], entry: Mapping[str, Any], path: str) -> tuple[str, ...]:
+    def _enum(
+        self, source: Mapping[str, Any], entry: Mapping[str, Any], path: str, mark: str
+    ) -> tuple[str, ...]:
         """The values allowed: those of the constraint, else the field's categories, with or without labels."""
         values = self._list(entry.get("enum", []), f"{path}.constraints.enum")
         if not values:
             values = self._unlabelled(source.get("categories", []), f"{path}.categories")
-        return tuple(_lexical(value) or "" for value in values)
+        return tuple(_lexical(value, mark) or "" for value in values)
 
     def _formats(self, entry: Mapping[str, Any], kind: str, path: str) -> tuple[str, ...]:
         if kind != "date":
@@ -546,11 +549,12 @@ class _Reader:
         raise ProfileError(path, Text(english, french))
 
 
-def _lexical(value: Any) -> str | None:
-    """A value of a descriptor as a cell would write it."""
+def _lexical(value: Any, mark: str) -> str | None:
+    """A value of a descriptor as a cell would write it; a number gets the field's decimal mark."""
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    told = json.dumps(value, ensure_ascii=False)
+    return told.replace(".", mark) if isinstance(value, float) else told
 
 
 def _is_day(value: object) -> bool:

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import IO
 
-from validations.engine.alignment import Aligner
+from validations.engine.alignment import LEARNED_ROWS, Aligner
 from validations.engine.errors import limit_error
 from validations.engine.findings import SPOOLED_FINDINGS, VALUE_CHARS, FindingSpool, Param
 from validations.engine.options import Limits
@@ -87,8 +87,14 @@ class Pass:
 
     @cached_property
     def aligner(self) -> Aligner:
-        """What the columns look like; learned only when a row needs it."""
-        return Aligner(self.plan.samples, self.plan.width, self.plan.dialect.delimiter)
+        """What the columns look like; learned only when a row needs it, from the samples and the block it stands in.
+
+        The samples are the first rows of a few places: a column that one row in thirty leaves empty can look full.
+        """
+        lines = self._whole[0][:: max(1, len(self._whole[0]) // LEARNED_ROWS)]
+        cells = (self._cells(_text(line))[0] for line in lines)
+        rows = [*self.plan.samples, *(row for row in cells if len(row) == self.plan.width)]
+        return Aligner(rows, self.plan.width, self.plan.dialect.delimiter)
 
     def run(self, stream: Iterable[bytes]) -> None:
         """Read the stream to its end.

@@ -133,6 +133,16 @@ def test_b09_each_form_of_the_standard_is_read_and_others_are_refused(
     ("field", "right", "wrong"),
     [
         ({"type": "number", "constraints": {"enum": [1, "2.50"]}}, ["1.0", "2.5", ""], ["3"]),
+        (
+            {"type": "number", "decimalChar": ",", "groupChar": ".", "constraints": {"maximum": 3.25}},
+            ["3,25", ""],
+            ["3,26", "1.000"],
+        ),
+        (
+            {"type": "number", "decimalChar": ",", "groupChar": ".", "constraints": {"maximum": "1.000,5"}},
+            ["1000,5"],
+            ["1.001"],
+        ),
         ({"type": "boolean", "constraints": {"enum": [True]}}, ["true", "1", ""], ["false"]),
         ({"type": "duration", "constraints": {"enum": ["PT1H"]}}, ["PT60M", ""], ["P1D"]),
         ({"type": "geopoint", "constraints": {"enum": ["1,2"]}}, ["1.0, 2", ""], ["2,1"]),

@@ -31,11 +31,13 @@ def test_each_finding_is_frictionless_own_or_a_difference_in_the_list(tmp_path: 
 
 
 def test_the_comparison_sees_a_finding_that_only_one_of_them_makes(tmp_path: Path) -> None:
-    field = {"name": "x", "type": "uuid-like"}
-    case = Case({"fields": [{"name": "id"}, {**field, "type": "integer"}]}, (("row1", "a"), ("row2", "1 2")))
+    field = {"name": "x"}
+    words = {"missingValues": [""]}
+    whole = {"fields": [{"name": "id"}, {**field, "type": "integer"}], **words}
+    case = Case(whole, (("row1", "a"), ("row2", "1 2")))
     comparison = compare(case, tmp_path)
     assert (comparison.findings, comparison.unexplained) == (2, [])
-    lenient = Case({"fields": [{"name": "id"}, {**field, "type": "year"}]}, (("row1", "+202"),))
+    lenient = Case({"fields": [{"name": "id"}, {**field, "type": "year"}], **words}, (("row1", "+202"),))
     assert compare(lenient, tmp_path).explained == ["year-form"]
 
 
