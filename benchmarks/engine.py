@@ -1,13 +1,15 @@
-"""The engine against frictionless-py with the same schema, and against the floor of csv.reader, in one run.
+"""The engine against other validators with the same or equivalent checks, and the floor of csv.reader, in one run.
 
 `python -m benchmarks.engine [ROWS]`: a generated file of ROWS rows (1,000,000) and 12 columns in Latin-1 with 1 %
 errors, all checks on, every finding written. frictionless is measured on 20,000 rows and scaled, because it takes
-minutes a million. Then a folder of small files in one call, with the profile and without, against opening each with
+minutes a million; pandera and Great Expectations, from the peers' environment, check the same columns by type and
+pattern. Then a folder of small files in one call, with the profile and without, against opening each with
 csv.reader.
 
+`python -m benchmarks.engine compare LARGE SMALL`: the same on files that are there.
 `python -m benchmarks.engine small-files`: only the small files.
-`python -m benchmarks.engine memory [MB...]`: the peak at 1,000,000 and at 5,000,000 rows and of a wide table, under
-DuckDB's memory limit of the settings or under each one named; takes minutes.
+`python -m benchmarks.engine memory [MB...]`: the peak at 1, 5 and 10 million rows and of a wide table, under DuckDB's
+memory limit of the settings or under each one named; takes minutes.
 """
 
 import csv
@@ -21,13 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import Cost, run_module
+from benchmarks.throughput import peers_python
 
 if TYPE_CHECKING:
     from validations.engine.options import Options
 
 ROWS = 1_000_000
 FRICTIONLESS_ROWS = 20_000
-MEMORY_ROWS = (1_000_000, 5_000_000)
+MEMORY_ROWS = (1_000_000, 5_000_000, 10_000_000)
+PEERS = ("pandera-polars", "pandera-pandas", "great-expectations")
 WIDE_COLUMNS, WIDE_ROWS = 500, 20_000
 SMALL_FILES = 2_000
 # Every so many files one has this many rows more: 20 to 200.
@@ -43,19 +47,31 @@ def main() -> None:
         large, small = Path(folder) / "large.csv", Path(folder) / "small.csv"
         run_module("benchmarks.engine", "make", str(large), str(rows))
         run_module("benchmarks.engine", "make", str(small), str(FRICTIONLESS_ROWS))
-        floor = run_module("benchmarks.engine", "floor", str(large))
-        ours = run_module("benchmarks.engine", "ours", str(large))
-        theirs = run_module("benchmarks.engine", "frictionless", str(small))
-        start = run_module("benchmarks.engine", "nothing", str(small))
-        size_mb = large.stat().st_size / 1e6
+        _compare(large, small, rows)
+    _small_files()
+
+
+def _compare(large: Path, small: Path, rows: int) -> None:
+    """Print what a large file costs every validator; frictionless has a small one."""
+    python, checks = str(peers_python()), json.dumps(_cell_checks())
+    floor = run_module("benchmarks.engine", "floor", str(large))
+    ours = run_module("benchmarks.engine", "ours", str(large))
+    theirs = run_module("benchmarks.engine", "frictionless", str(small))
+    start = run_module("benchmarks.engine", "nothing", str(small))
+    size_mb = large.stat().st_size / 1e6
+    peers = {
+        name: run_module("benchmarks.peers.validators", name, str(large), checks, python=python)
+        for name in PEERS
+    }
     scaled = (theirs.cpu_seconds - start.cpu_seconds) * rows / FRICTIONLESS_ROWS
     print(f"file: {rows:,} rows, {size_mb:.0f} MB; findings: {ours.output.strip()}")
     _print("csv.reader (floor)", floor, rows)
     _print("engine, all checks", ours, rows)
     print(f"frictionless, scaled from {FRICTIONLESS_ROWS:,} rows: {scaled:.1f} s CPU")
-    print(f"ratio frictionless / engine: {scaled / ours.cpu_seconds:.1f} (at least 30)")
+    print(f"ratio frictionless / engine: {scaled / ours.cpu_seconds:.1f} (at least 60)")
+    for name, cost in peers.items():
+        _print(f"{name}, {int(cost.output.split()[-1]):,} cells found", cost, rows)
     print(f"ratio engine / csv.reader: {ours.cpu_seconds / floor.cpu_seconds:.2f}")
-    _small_files()
 
 
 def _small_files() -> None:
@@ -208,6 +224,23 @@ def _table_schema() -> dict[str, object]:
     return {"fields": fields, "missingValues": [""]}
 
 
+def _cell_checks() -> list[tuple[str, bool, str]]:
+    """The compact columns of the profile by label, whether required, and what a cell must fit: its type or pattern."""
+    from validations.engine.profile import load_profile
+    from validations.engine.sample import COMPACT
+
+    shapes = {
+        "date": "[12][0-9]{3}-[0-9]{2}-[0-9]{2}",
+        "time": "([01][0-9]|2[0-3]):[0-5][0-9]",
+        "number": "-?[0-9]{1,13}(,[0-9]{1,2})?",
+    }
+    fields = load_profile("quebec-medical").by_name()
+    return [
+        (field.label, field.constraints.required, field.constraints.pattern or shapes.get(field.type, ".*"))
+        for field in map(fields.__getitem__, COMPACT)
+    ]
+
+
 def _nothing(path: Path) -> int:
     """What starting costs before the first row."""
     return path.stat().st_size and len(_table_schema())
@@ -235,6 +268,8 @@ if __name__ == "__main__":
             _memory(limits_mb or [str(_options(None).memory_limit_mb)])
         case ["ours" | "wide" as part, path, limit_mb]:
             print(_LIMITED[part](Path(path), int(limit_mb)))
+        case ["compare", large_file, small_file]:
+            _compare(Path(large_file), Path(small_file), ROWS)
         case ["small-files"]:
             _small_files()
         case [part, path] if part in _PARTS:

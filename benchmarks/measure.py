@@ -20,12 +20,14 @@ class Cost:
     output: str
 
 
-def run_module(module: str, *arguments: str, environment: dict[str, str] | None = None) -> Cost:
+def run_module(
+    module: str, *arguments: str, environment: dict[str, str] | None = None, python: str = sys.executable
+) -> Cost:
     """The cost of `python -m module arguments`.
 
     Raises: RuntimeError when the process fails, with what it printed.
     """
-    command = [sys.executable, "-m", module, *arguments]
+    command = [python, "-m", module, *arguments]
     started = time.perf_counter()
     process = subprocess.Popen(  # wait4 below collects what subprocess would throw away
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}

@@ -16,10 +16,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from validations.engine.forms import BLANKS
 from validations.engine.judge import RECORD_COLUMNS
 from validations.engine.profile import Field, Profile
 from validations.engine.reading import kept_label
-from validations.engine.values import BLANKS
 from validations.models import BillingRecord, Finding, ValidationRun
 
 # Records that are read from the database at once.

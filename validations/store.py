@@ -6,7 +6,7 @@ SQLite database, and progress is visible while rows arrive.
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from datetime import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,31 @@ COPY_BLOCK_BYTES = 1024 * 1024
 def write_records(check: Check, result: ResultSet, rows: int, on_progress: Progress) -> int:
     """How many typed records of a table of `rows` rows were stored in the result set."""
     if connection.vendor != "postgresql":
-        return _insert(
-            BillingRecord, RECORD_COLUMNS, check.record_batches(BATCH_ROWS), result, rows, on_progress
-        )
+        batches = check.record_batches(BATCH_ROWS, before=_owner(result))
+        return _insert(BillingRecord, RECORD_COLUMNS, batches, rows, on_progress)
+    return _copy_records(check, result, rows, on_progress)
+
+
+def _copy_records(check: Check, result: ResultSet, rows: int, on_progress: Progress) -> int:
+    """The same by COPY; while PostgreSQL takes one portion, the engine writes the next."""
     stored = 0
-    with tempfile.TemporaryDirectory(prefix="copy-", dir=engine_folder()) as folder:
-        source = Path(folder) / "records.csv"
-        for first in range(1, rows + 1, COPY_ROWS):
-            last = min(first + COPY_ROWS - 1, rows)
-            check.export_records(source, before=_owner(result), rows=(first, last))
+    portions = [(first, min(first + COPY_ROWS - 1, rows)) for first in range(1, rows + 1, COPY_ROWS)]
+    with (
+        tempfile.TemporaryDirectory(prefix="copy-", dir=engine_folder()) as folder,
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
+
+        def export(portion: tuple[int, int]) -> Path:
+            source = Path(folder) / f"records-{portion[0]}.csv"
+            check.export_records(source, before=_owner(result), rows=portion)
+            return source
+
+        coming = [pool.submit(export, portion) for portion in portions[:1]]
+        for number, (_, last) in enumerate(portions, start=1):
+            source = coming.pop().result()
+            coming += [pool.submit(export, portion) for portion in portions[number : number + 1]]
             stored += _copy(BillingRecord, RECORD_COLUMNS, source)
+            source.unlink()
             on_progress(last, rows)
     return stored
 
@@ -44,9 +59,8 @@ def write_records(check: Check, result: ResultSet, rows: int, on_progress: Progr
 def write_findings(check: Check, result: ResultSet, total: int, on_progress: Progress) -> int:
     """How many of `total` findings were stored in the result set: all."""
     if connection.vendor != "postgresql":
-        return _insert(
-            Finding, FINDING_COLUMNS, check.finding_batches(BATCH_ROWS), result, total, on_progress
-        )
+        batches = check.finding_batches(BATCH_ROWS, before=_owner(result))
+        return _insert(Finding, FINDING_COLUMNS, batches, total, on_progress)
     with tempfile.TemporaryDirectory(prefix="copy-", dir=engine_folder()) as folder:
         source = Path(folder) / "findings.csv"
         check.export_findings(source, before=_owner(result))
@@ -77,22 +91,16 @@ def _insert(
     model: type[models.Model],
     columns: Sequence[str],
     batches: Iterable[list[tuple[Any, ...]]],
-    result: ResultSet,
     total: int,
     on_progress: Progress,
 ) -> int:
+    """How many rows, in which the owner's two columns come first, went into the table."""
     places = ", ".join(["%s"] * (len(columns) + 2))
     statement = f'INSERT INTO "{model._meta.db_table}" ({_names(columns)}) VALUES ({places})'  # noqa: S608 -- the model's names
-    owner = _owner(result)
     done = 0
     for batch in batches:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.executemany(statement, [(*owner, *map(_adapted, row)) for row in batch])
+            cursor.executemany(statement, batch)
         done += len(batch)
         on_progress(done, total)
     return done
-
-
-def _adapted(value: Any) -> Any:
-    """The value as the database's own driver takes it; SQLite knows no time of day."""
-    return value.isoformat() if isinstance(value, time) else value

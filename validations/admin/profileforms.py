@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from organizations.models import Organization
 from validations.engine import texts
-from validations.engine.profile import DATE_FORMATS, MAX_FIELDS, TYPES, ProfileError
+from validations.engine.clock import DATE_FORMATS
+from validations.engine.profile import MAX_FIELDS, TYPES, ProfileError
 from validations.engine.profile import Profile as EngineProfile
 from validations.engine.rules import OFF, RULES, Parameter, Rule, all_rules
 from validations.models import Profile, Severity

@@ -21,7 +21,8 @@ REMEMBERED_FORMS = 5_000  # forms of short rows whose places are kept: a file of
 ANCHOR = 0.5  # a match that says something
 ALIGNED_COLUMNS = 120  # wider tables are only padded: the search grows with the square of the width
 MOST_JOINED = 12  # neighbors that can be one cut cell
-LEARNED_ROWS = 60
+# Rows from all over the samples: a cell that one row in thirty leaves empty must be seen to be empty.
+LEARNED_ROWS = 240
 DROPPED = 0.2  # what leaving out an empty cell costs
 SHAPED_CHARS = 40  # what follows says little of a cell's form
 ROUNDING = 1e-9  # more than adding up in another order can make
@@ -41,10 +42,9 @@ class Aligner:
 
     def __init__(self, rows: Sequence[Sequence[str]], width: int, delimiter: str) -> None:
         self.width, self.delimiter = width, delimiter
-        self.columns = [self._profile([row[index] for row in rows[:LEARNED_ROWS]]) for index in range(width)]
-        self.spaced = [
-            any(row[index].startswith(" ") for row in rows[:LEARNED_ROWS]) for index in range(width)
-        ]
+        learned = rows[:: max(1, len(rows) // LEARNED_ROWS)][:LEARNED_ROWS]
+        self.columns = [self._profile([row[index] for row in learned]) for index in range(width)]
+        self.spaced = [any(row[index].startswith(" ") for row in learned) for index in range(width)]
         self.useful = bool(rows) and 2 <= width <= ALIGNED_COLUMNS
         self._columns_by_form: dict[tuple[str, ...], list[int] | None] = {}
         self._scores_by_look: dict[tuple[str, str, bool], list[float]] = {}

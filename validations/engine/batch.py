@@ -16,11 +16,11 @@ from typing import Any
 
 import duckdb
 
-from validations.engine import columns, reading, table
+from validations.engine import clock, columns, reading, table
 from validations.engine.findings import Found
 from validations.engine.judge import Judge
 from validations.engine.options import Options
-from validations.engine.profile import DATE_FORMATS, Profile
+from validations.engine.profile import Profile
 from validations.engine.reading import Parsed, Reading
 from validations.engine.rules import OFF
 from validations.engine.schema import GUESS_ROWS
@@ -90,7 +90,7 @@ def _dates(file: SmallFile, profile: Profile) -> dict[str, str]:
             index = fields.index(entry.name)
             cells = [row[index] or "" for row in file.rows[:GUESS_ROWS]]
             counts = [
-                (sum(1 for cell in cells if re.fullmatch(DATE_FORMATS[pattern][0], cell)), -place, pattern)
+                (sum(1 for cell in cells if re.fullmatch(clock.written(pattern)[0], cell)), -place, pattern)
                 for place, pattern in enumerate(entry.formats)
             ]
             decided[entry.name] = max(counts)[2]

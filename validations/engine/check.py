@@ -179,11 +179,19 @@ class Check(AbstractContextManager["Check"]):
         if self._judge is not None:
             self._copy(self._judge.records_query(rows), target, before)
 
-    def record_batches(self, size: int = 5000) -> Iterator[Batch]:
-        """The records as tuples in RECORD_COLUMNS order; nothing else may be asked before the last batch."""
-        if self._judge is not None:
-            with _no_cells_in_errors():
-                yield from self._judge.batches(self._judge.records_query(), size)
+    def record_batches(self, size: int = 5000, *, before: Sequence[int] | None = None) -> Iterator[Batch]:
+        """The records as tuples in RECORD_COLUMNS order; nothing else may be asked before the last batch.
+
+        Shape: with `before`, its numbers stand first in each tuple, and days, times and decimals are texts, as a
+        database without such types takes them.
+        """
+        if self._judge is None:
+            return
+        query = self._judge.records_query()
+        if before is not None:
+            query = f"SELECT {_numbers(before)}* REPLACE ({', '.join(_AS_TEXTS)}) FROM ({query})"
+        with _no_cells_in_errors():
+            yield from self._judge.batches(query, size)
 
     def export_findings(self, target: Path | BinaryIO, *, before: Sequence[int] = ()) -> None:
         """Write the findings as CSV without header, FINDING_COLUMNS in order, as PostgreSQL's COPY reads it.
@@ -199,15 +207,19 @@ class Check(AbstractContextManager["Check"]):
                 stream.writelines(_copy_line((*before, *finding)) for finding in batch)
         _deliver(source, target)
 
-    def finding_batches(self, size: int = 5000) -> Iterator[Batch]:
-        """The findings as tuples in FINDING_COLUMNS order, by line and code."""
+    def finding_batches(self, size: int = 5000, *, before: Sequence[int] = ()) -> Iterator[Batch]:
+        """The findings as tuples in FINDING_COLUMNS order, by line and code.
+
+        Shape: `before` are numbers that stand first in each tuple.
+        """
         if self._judge is not None:
             with _no_cells_in_errors():
-                yield from self._judge.batches(self._judge.findings_query(), size)
+                query = f"SELECT {_numbers(before)}* FROM ({self._judge.findings_query()})"
+                yield from self._judge.batches(query, size)
             return
         batch: Batch = []
         for finding in self._structural_findings():
-            batch.append(finding)
+            batch.append((*before, *finding))
             if len(batch) == size:
                 yield batch
                 batch = []
@@ -243,10 +255,19 @@ class Check(AbstractContextManager["Check"]):
         quoted = str(source).replace("'", "''")
         with _no_cells_in_errors():
             judge.connection.execute(
-                f"COPY (SELECT {''.join(f'{number:d}, ' for number in before)}* FROM ({query})) TO "
+                f"COPY (SELECT {_numbers(before)}* FROM ({query})) TO "
                 f"'{quoted}' (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL '')"
             )
         _deliver(source, target)
+
+
+# Values of types that SQLite does not have.
+_AS_TEXTS = [f"{name}::VARCHAR AS {name}" for name in ("service_date", "start_time", "end_time", "units")]
+
+
+def _numbers(before: Sequence[int]) -> str:
+    """Numbers as the beginning of a SELECT list."""
+    return "".join(f"{number:d}, " for number in before)
 
 
 def _copy_line(values: tuple[Any, ...]) -> str:

@@ -124,9 +124,10 @@ def scan(stream: Iterable[bytes], on_block: Callable[[], None]) -> Scan:
 
 def _count_contexts(seen: Scan, block: bytes) -> None:
     """Note which high bytes occur, and the neighbors of the first of them and of those that tell encodings apart."""
-    seen.high_bytes.update(block.translate(None, ASCII))
+    high = block.translate(None, ASCII)
+    seen.high_bytes.update(high)
     _count_neighbors(seen, block, HIGH)
-    if block.translate(None, UNTELLING):
+    if high.translate(None, UNTELLING):
         _count_neighbors(seen, block, DISTINCTIVE)
 
 

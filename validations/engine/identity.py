@@ -7,9 +7,10 @@ that two files can be compared as lists are.
 
 from collections.abc import Sequence
 
+from validations.engine.forms import trimmed
 from validations.engine.profile import Profile
 from validations.engine.rules import literal
-from validations.engine.values import BLANKS, TypedColumn
+from validations.engine.values import TypedColumn
 
 # The field by which records are known where the profile names no key.
 RECORD_FIELD = "record_id"
@@ -56,4 +57,4 @@ def _record_key(profile: Profile, columns: Sequence[TypedColumn]) -> str:
 
 def _cell(column: TypedColumn) -> str:
     value = f"t.{column.field.column}"
-    return f"trim(coalesce({column.text.format(value)}, t.{column.field.name}_raw, ''), {literal(BLANKS)})"
+    return trimmed(f"coalesce({column.text.format(value)}, t.{column.field.name}_raw, '')")

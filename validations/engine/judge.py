@@ -206,7 +206,7 @@ class Judge:
 
     def _read_values(self, decided: dict[str, str], tick: Callable[[], None]) -> None:
         self.columns = values.plan(self.profile, self.indexes, decided)
-        self.worker.execute(schema.create_typed(self.profile, self.columns, self._kept_indexes()), tick)
+        self.worker.execute(schema.create_typed(self.columns, self._kept_indexes()), tick)
         self.connection.execute(schema.view_typed(self.columns))
 
     def _set_aside(self, tick: Callable[[], None]) -> None:

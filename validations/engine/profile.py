@@ -21,30 +21,44 @@ from typing import Any, NoReturn, cast
 import duckdb
 
 from validations.engine import rules
+from validations.engine.clock import DATE_FORMATS, is_pattern
 from validations.engine.rules import Parameter
 from validations.engine.texts import Text, known_codes
 
 FOLDER = Path(__file__).parent / "profiles"
-TYPES = ("string", "integer", "number", "date", "time", "datetime", "boolean", "year", "any")
-# Date formats a column may be written in: how the standard names it, the shape of a cell, how the reader sees it. Years
-# go from 1000 to 2999: no record is older, and a slip of the finger is not a date of the year 20260.
-DATE_FORMATS: Mapping[str, tuple[str, str]] = {
-    "%Y-%m-%d": (r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}", "YYYY-MM-DD"),
-    "%d/%m/%Y": (r"[0-9]{2}/[0-9]{2}/[12][0-9]{3}", "DD/MM/YYYY"),
-    "%m/%d/%Y": (r"[0-9]{2}/[0-9]{2}/[12][0-9]{3}", "MM/DD/YYYY"),
-    "%Y/%m/%d": (r"[12][0-9]{3}/[0-9]{2}/[0-9]{2}", "YYYY/MM/DD"),
-    "%d-%m-%Y": (r"[0-9]{2}-[0-9]{2}-[12][0-9]{3}", "DD-MM-YYYY"),
-    "%d.%m.%Y": (r"[0-9]{2}\.[0-9]{2}\.[12][0-9]{3}", "DD.MM.YYYY"),
-    "%Y%m%d": (r"[12][0-9]{7}", "YYYYMMDD"),
-    "%Y-%m-%dT%H:%M:%SZ": (
-        r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
-        "YYYY-MM-DDThh:mm:ssZ",
-    ),
+TYPES = (
+    "string", "integer", "number", "boolean", "date", "time", "datetime", "duration", "year", "yearmonth", "list",
+    "array", "object", "geopoint", "geojson", "any",
+)  # fmt: skip
+# What a field of each type may be demanded beside being there, being one of some values, and being its only one.
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LENGTHS = ("minLength", "maxLength")
+_CONSTRAINTS_OF: Mapping[str, tuple[str, ...]] = {
+    "string": ("pattern", *_LENGTHS),
+    "integer": _BOUNDS,
+    "number": _BOUNDS,
+    "date": _BOUNDS,
+    "time": _BOUNDS,
+    "datetime": _BOUNDS,
+    "duration": _BOUNDS,
+    "year": _BOUNDS,
+    "yearmonth": _BOUNDS,
+    "array": _LENGTHS,
+    "object": _LENGTHS,
+    "list": _LENGTHS,
+    "any": ("pattern", *_LENGTHS),
 }
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    "string": ("default", "email", "uri", "uuid", "binary"),
+    "geopoint": ("default", "array", "object"),
+    "geojson": ("default", "topojson"),
+}
+_ITEM_TYPES = ("string", "integer", "boolean", "number", "datetime", "date", "time")
 # DuckDB accepts more than this in one statement; a billing file with more columns than that is another kind of file.
 MAX_FIELDS = 200
 # A pattern is compiled by RE2 for each file; a longer one is a mistake or an attack.
 MAX_PATTERN_LENGTH = 500
+MAX_MARK_LENGTH = 10
 # The standard's defaults for a boolean field.
 NO_TITLE = Text("", "")
 TRUE_VALUES = ("true", "True", "TRUE", "1")
@@ -57,12 +71,10 @@ _FIELD_KEYS = frozenset(
     {
         "name", "type", "format", "formats", "title", "titles", "description", "example", "aliases", "constraints",
         "unit", "decimals", "decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues", "errorCode",
-        "keyLength", "missingValues", "rdfType", "expected",
+        "keyLength", "missingValues", "rdfType", "expected", "delimiter", "itemType", "categories", "categoriesOrdered",
     }
 )  # fmt: skip
-_CONSTRAINTS = frozenset(
-    {"required", "unique", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength"}
-)
+_CONSTRAINTS = frozenset({"required", "unique", "pattern", "enum", *_BOUNDS, *_LENGTHS})
 # Rules group rows by these; where a profile does not say how much of the text identifies, this much does.
 _KEYED = frozenset({"patient", "provider"})
 KEY_CHARS = 64
@@ -90,6 +102,8 @@ class Constraints:
     maximum: str | None = None
     min_length: int | None = None
     max_length: int | None = None
+    exclusive_minimum: str | None = None
+    exclusive_maximum: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +127,24 @@ class Field:
     error_code: str = ""
     key_length: int | None = None
     expected: Text = NO_TITLE
+    format: str = "default"
+    missing_values: tuple[str, ...] | None = None
+    delimiter: str = ","
+    item_type: str = "string"
 
     @property
     def column(self) -> str:
         """The field's name in the typed table; money carries its unit."""
         return f"{self.name}_cents" if self.unit == "cents" else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Fields whose values must occur elsewhere: in this file (`resource` is empty) or in a reference table, by role."""
+
+    fields: tuple[str, ...]
+    resource: str
+    referenced: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +164,8 @@ class Profile:
     fields: tuple[Field, ...]
     missing_values: tuple[str, ...] = ("",)
     primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, RuleSetting] = field(default_factory=dict)
     descriptor: Mapping[str, Any] = field(default_factory=dict)
@@ -225,14 +254,16 @@ class _Reader:
                 "Use lower-case letters, digits and hyphens.",
                 "Utilisez minuscules, chiffres et traits d'union.",
             )
-        fields = self._fields()
+        fields, tables = self._fields(), self._tables()
         return Profile(
             name=name,
             title=self._titles(self.source, name, "title"),
             fields=fields,
-            missing_values=self._texts(self.source.get("missingValues", [""]), "missingValues"),
-            primary_key=self._primary_key(fields),
-            tables=self._tables(),
+            missing_values=self._missing(self.source.get("missingValues", [""]), "missingValues"),
+            primary_key=self._key(self.source.get("primaryKey", []), "primaryKey", fields),
+            unique_keys=self._unique_keys(fields),
+            foreign_keys=self._foreign_keys(fields, tables),
+            tables=tables,
             settings=self._settings(),
             descriptor=self.source,
         )
@@ -264,18 +295,24 @@ class _Reader:
             label=self._text(entry.get("title", name), f"{path}.title"),
             title=self._titles(entry, name, f"{path}.title"),
             aliases=self._texts(entry.get("aliases", []), f"{path}.aliases"),
-            constraints=self._constraints(entry.get("constraints", {}), f"{path}.constraints"),
+            constraints=self._constraints(entry, kind, path),
             formats=self._formats(entry, kind, path),
             unit=self._one_of(entry.get("unit", ""), ("", "cents"), f"{path}.unit"),
             decimals=self._count(entry.get("decimals"), f"{path}.decimals"),
-            decimal_char=self._one_of(entry.get("decimalChar", "."), (".", ","), f"{path}.decimalChar"),
-            group_char=self._one_of(entry.get("groupChar", ""), ("", " ", ",", "."), f"{path}.groupChar"),
+            decimal_char=self._mark(entry.get("decimalChar", "."), f"{path}.decimalChar"),
+            group_char=self._mark(entry.get("groupChar", "") or None, f"{path}.groupChar"),
             has_currency=not self._flag(entry.get("bareNumber", True), f"{path}.bareNumber"),
             true_values=self._texts(entry.get("trueValues", TRUE_VALUES), f"{path}.trueValues"),
             false_values=self._texts(entry.get("falseValues", FALSE_VALUES), f"{path}.falseValues"),
             error_code=self._code(entry.get("errorCode", ""), f"{path}.errorCode"),
             key_length=self._key_length(entry, name, kind, path),
             expected=self._both(entry.get("expected"), f"{path}.expected"),
+            format=self._format(entry, kind, f"{path}.format"),
+            missing_values=self._missing(entry["missingValues"], f"{path}.missingValues")
+            if "missingValues" in entry
+            else None,
+            delimiter=self._mark(entry.get("delimiter", ","), f"{path}.delimiter"),
+            item_type=self._one_of(entry.get("itemType", "string"), _ITEM_TYPES, f"{path}.itemType"),
         )
 
     def _key_length(self, entry: Mapping[str, Any], name: str, kind: str, path: str) -> int | None:
@@ -283,9 +320,17 @@ class _Reader:
         given = self._count(entry.get("keyLength"), f"{path}.keyLength")
         return KEY_CHARS if given is None and name in _KEYED and kind in ("string", "any") else given
 
-    def _constraints(self, source: Any, path: str) -> Constraints:
-        entry = self._object(source, path)
+    def _constraints(self, source: Mapping[str, Any], kind: str, field_path: str) -> Constraints:
+        path = f"{field_path}.constraints"
+        entry = self._object(source.get("constraints", {}), path)
         self._only(entry, _CONSTRAINTS, path)
+        for name in entry:
+            if name in {"pattern", *_BOUNDS, *_LENGTHS} - set(_CONSTRAINTS_OF.get(kind, ())):
+                self._fail(
+                    f"{path}.{name}",
+                    f"A field of the type “{kind}” cannot be limited in this way.",
+                    f"Un champ du type « {kind} » ne peut pas être limité ainsi.",
+                )
         pattern = entry.get("pattern")
         if pattern is not None and not is_bounded_pattern(self._text(pattern, f"{path}.pattern")):
             self._fail(
@@ -293,33 +338,111 @@ class _Reader:
                 "This is no regular expression that can be checked in bounded time (RE2).",
                 "Ce n'est pas une expression régulière vérifiable en temps borné (RE2).",
             )
+        mark = "." if source.get("unit") == "cents" else str(source.get("decimalChar", "."))
         return Constraints(
             required=self._flag(entry.get("required", False), f"{path}.required"),
             unique=self._flag(entry.get("unique", False), f"{path}.unique"),
             pattern=pattern,
-            enum=tuple(str(value) for value in self._list(entry.get("enum", []), f"{path}.enum")),
-            minimum=None if entry.get("minimum") is None else str(entry["minimum"]),
-            maximum=None if entry.get("maximum") is None else str(entry["maximum"]),
+            enum=self._enum(source, entry, field_path, mark),
+            minimum=_lexical(entry.get("minimum"), mark),
+            maximum=_lexical(entry.get("maximum"), mark),
+            exclusive_minimum=_lexical(entry.get("exclusiveMinimum"), mark),
+            exclusive_maximum=_lexical(entry.get("exclusiveMaximum"), mark),
             min_length=self._count(entry.get("minLength"), f"{path}.minLength"),
             max_length=self._count(entry.get("maxLength"), f"{path}.maxLength"),
         )
+
+    def _enum(
+        self, source: Mapping[str, Any], entry: Mapping[str, Any], path: str, mark: str
+    ) -> tuple[str, ...]:
+        """The values allowed: those of the constraint, else the field's categories, with or without labels."""
+        values = self._list(entry.get("enum", []), f"{path}.constraints.enum")
+        if not values:
+            values = self._unlabelled(source.get("categories", []), f"{path}.categories")
+        return tuple(_lexical(value, mark) or "" for value in values)
 
     def _formats(self, entry: Mapping[str, Any], kind: str, path: str) -> tuple[str, ...]:
         if kind != "date":
             return ()
         single = entry.get("format", "default")
-        default = ["%Y-%m-%d"] if single in ("default", "any") else [single]
+        default = {"default": ["%Y-%m-%d"], "any": list(DATE_FORMATS)}.get(single, [single])
         formats = self._texts(entry.get("formats", default), f"{path}.formats")
-        for pattern in formats:
-            self._one_of(pattern, tuple(DATE_FORMATS), f"{path}.formats")
+        for index, pattern in enumerate(formats):
+            self._pattern(pattern, f"{path}.formats[{index}]" if "formats" in entry else f"{path}.format")
         return formats or ("%Y-%m-%d",)
 
-    def _primary_key(self, fields: tuple[Field, ...]) -> tuple[str, ...]:
-        source = self.source.get("primaryKey", [])
-        names = self._texts([source] if isinstance(source, str) else source, "primaryKey")
+    def _format(self, entry: Mapping[str, Any], kind: str, path: str) -> str:
+        chosen = self._text(entry.get("format", "default"), path)
+        if kind in ("date", "time", "datetime"):
+            return chosen if chosen in ("default", "any") else self._pattern(chosen, path)
+        return self._one_of(chosen, _FORMATS.get(kind, ("default",)), path)
+
+    def _pattern(self, text: str, path: str) -> str:
+        if not is_pattern(text):
+            self._fail(
+                path,
+                "This is no format of a date or time, such as %d/%m/%Y.",
+                "Ce n'est pas un format de date ou d'heure, comme %d/%m/%Y.",
+            )
+        return text
+
+    def _mark(self, value: Any, path: str) -> str:
+        """A mark between digits or items, empty where none is given."""
+        if value is None:
+            return ""
+        mark = self._text(value, path)
+        if not 0 < len(mark) <= MAX_MARK_LENGTH or any(letter.isdigit() or letter in "+-" for letter in mark):
+            self._fail(
+                path,
+                "Give a short mark that is neither a digit nor a sign.",
+                "Indiquez une marque courte, ni chiffre ni signe.",
+            )
+        return mark
+
+    def _missing(self, source: Any, path: str) -> tuple[str, ...]:
+        return self._texts(self._unlabelled(source, path), path)
+
+    def _unlabelled(self, source: Any, path: str) -> list[Any]:
+        """Values as they are or as `{"value", "label"}`, without their labels."""
+        values = self._list(source, path)
+        return [value.get("value") if isinstance(value, Mapping) else value for value in values]
+
+    def _key(self, source: Any, path: str, fields: tuple[Field, ...]) -> tuple[str, ...]:
+        """The names of a key's fields, given as a list or as one name."""
+        names = self._texts([source] if isinstance(source, str) else source, path)
         for index, name in enumerate(names):
-            self._one_of(name, tuple(entry.name for entry in fields), f"primaryKey[{index}]")
+            self._one_of(name, tuple(entry.name for entry in fields), f"{path}[{index}]")
         return names
+
+    def _unique_keys(self, fields: tuple[Field, ...]) -> tuple[tuple[str, ...], ...]:
+        keys = self._list(self.source.get("uniqueKeys", []), "uniqueKeys")
+        return tuple(self._key(key, f"uniqueKeys[{index}]", fields) for index, key in enumerate(keys))
+
+    def _foreign_keys(self, fields: tuple[Field, ...], tables: Mapping[str, str]) -> tuple[ForeignKey, ...]:
+        keys = self._list(self.source.get("foreignKeys", []), "foreignKeys")
+        return tuple(
+            self._foreign_key(key, f"foreignKeys[{index}]", fields, tables) for index, key in enumerate(keys)
+        )
+
+    def _foreign_key(
+        self, source: Any, path: str, fields: tuple[Field, ...], tables: Mapping[str, str]
+    ) -> ForeignKey:
+        entry = self._object(source, path)
+        names = self._key(entry.get("fields"), f"{path}.fields", fields)
+        reference = self._object(entry.get("reference"), f"{path}.reference")
+        resource = self._one_of(reference.get("resource", ""), ("", *tables), f"{path}.reference.resource")
+        known = reference_table(tables[resource])[0] if resource else tuple(f.name for f in fields)
+        wanted = reference.get("fields")
+        referenced = self._texts([wanted] if isinstance(wanted, str) else wanted, f"{path}.reference.fields")
+        for index, name in enumerate(referenced):
+            self._one_of(name, known, f"{path}.reference.fields[{index}]")
+        if len(names) != len(referenced) or not names:
+            self._fail(
+                f"{path}.reference.fields",
+                "Name as many fields here as in the key itself.",
+                "Nommez ici autant de champs que dans la clé.",
+            )
+        return ForeignKey(names, resource, referenced)
 
     def _tables(self) -> dict[str, str]:
         entry = self._object(self.source.get("tables", {}), "tables")
@@ -432,6 +555,14 @@ class _Reader:
 
     def _fail(self, path: str, english: str, french: str) -> NoReturn:
         raise ProfileError(path, Text(english, french))
+
+
+def _lexical(value: Any, mark: str) -> str | None:
+    """A value of a descriptor as a cell would write it; a number gets the field's decimal mark."""
+    if value is None or isinstance(value, str):
+        return value
+    told = json.dumps(value, ensure_ascii=False)
+    return told.replace(".", mark) if isinstance(value, float) else told
 
 
 def _is_day(value: object) -> bool:

@@ -16,9 +16,10 @@ from typing import Any
 from validations.engine import columns as column_matching
 from validations.engine import reading as reading_half
 from validations.engine.cells import letter
+from validations.engine.clock import DATE_FORMATS
 from validations.engine.columns import fold
 from validations.engine.options import Options
-from validations.engine.profile import DATE_FORMATS, load_profile, shipped_profiles
+from validations.engine.profile import load_profile, shipped_profiles
 from validations.engine.reading import Reading
 
 # Enough values to see the form of a column; a person corrects what the rest of the file would have told.

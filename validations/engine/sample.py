@@ -70,7 +70,7 @@ SECTORS = ("", "Cabinet", "Clinique réseau")
 AGENCIES = ("Facturation Boréale", "Agence Médic")
 
 Row = dict[str, str]
-Shape = Literal["whole", "extra", "missing", "blank", "quote"]
+Shape = Literal["whole", "blank", "quote", "extra", "missing", "cut", "lost", "split", "doubled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class _Writer:
         if line.shape == "quote":
             self.stream.write(";".join(cells) + "\r\n")
         else:
-            self.rows.writerow({"extra": [*cells, "x"], "missing": cells[:-1]}.get(line.shape, cells))
+            self.rows.writerow(_ragged(cells, line.shape, self.fields))
         self.truth.rows += 1
         if line.shape != "blank":
             self._note(line)
@@ -187,6 +187,28 @@ class _Writer:
     def _note(self, line: Line) -> None:
         if line.code:
             self.truth.planted.append(Planted(line.code, self.line, line.field))
+
+
+def _ragged(cells: list[str], shape: Shape, fields: tuple[str, ...]) -> list[str]:
+    """The cells of a row with too many or too few, where the shape is one of those."""
+    match shape:
+        case "extra":
+            return [*cells, "x"]
+        case "missing":
+            return cells[:-1]
+        case "cut":
+            return cells[:-3]
+        case "lost":
+            place = fields.index("service_date")
+            return cells[:place] + cells[place + 1 :]
+        case "split":
+            place = fields.index("provider")
+            return [*cells[:place], *cells[place].split(",", 1), *cells[place + 1 :]]
+        case "doubled":
+            place = fields.index("service_date")
+            return [*cells[:place], "", *cells[place:]]
+        case _:
+            return cells
 
 
 class _Generator:
@@ -424,7 +446,11 @@ _CELLS: tuple[_Mistake, ...] = (
 )
 _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("extra-cell", "extra"),
+    ("extra-cell", "split"),
+    ("extra-cell", "doubled"),
     ("missing-cell", "missing"),
+    ("missing-cell", "cut"),
+    ("missing-cell", "lost"),
     ("blank-row", "blank"),
     ("stray-quote", "quote"),
 )

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
-from validations.engine import texts
-from validations.engine.profile import DATE_FORMATS, Constraints, Profile
+from validations.engine import clock, texts, values
+from validations.engine.forms import BLANKS, trimmed
+from validations.engine.profile import Constraints, ForeignKey, Profile
 from validations.engine.rules import INFO, OFF, WARNING, hits, literal, literals
 from validations.engine.texts import CodeTexts, Text
-from validations.engine.values import BLANKS, TYPE_NAMES, TypedColumn, blank, expected_form
+from validations.engine.values import TypedColumn, blank, bounds_of, expected_form, type_name
 
 # Enough rows to see how a column writes its dates; the whole column decides.
 GUESS_ROWS = 2000
@@ -91,7 +92,7 @@ def guess_dates(
     if not wanted:
         return {}
     counts = ", ".join(
-        f"count(*) FILTER (regexp_full_match(c{indexes[name]}, {literal(DATE_FORMATS[pattern][0])}))"
+        f"count(*) FILTER (regexp_full_match(c{indexes[name]}, {literal(clock.written(pattern)[0])}))"
         for name, patterns in wanted.items()
         for pattern in patterns
     )
@@ -117,7 +118,7 @@ def better_dates(
             continue
         raw = f"{column.field.name}_raw"
         counts = ", ".join(
-            f"count(*) FILTER (regexp_full_match({raw}, {literal(DATE_FORMATS[pattern][0])}))"
+            f"count(*) FILTER (regexp_full_match({raw}, {literal(clock.written(pattern)[0])}))"
             for pattern in others
         )
         selected = f"count({column.field.column}), {counts}"
@@ -144,7 +145,7 @@ def ambiguous_dates(
                 yield file, column, other
 
 
-def create_typed(profile: Profile, columns: tuple[TypedColumn, ...], kept: Sequence[int]) -> str:
+def create_typed(columns: tuple[TypedColumn, ...], kept: Sequence[int]) -> str:
     """The statement that stores what one pass over `cells` reads: a row a record, `k<index>` for unmapped columns.
 
     The text of cells not in the plain form gathers in one JSON object, `odd`, NULL in most rows: a column of its own
@@ -152,15 +153,9 @@ def create_typed(profile: Profile, columns: tuple[TypedColumn, ...], kept: Seque
     `_key`.
     """
     present = [column for column in columns if column.index is not None]
-    missing = [value for value in profile.missing_values if value]
     inner = ["row", *(f"c{index} AS k{index}" for index in kept)]
-    inner += [f"c{c.index} AS r{c.index}, {c.fast} AS f{c.index}" for c in present]
-    middle = [
-        "row",
-        *(f"k{index}" for index in kept),
-        *(_value(c, missing) for c in present),
-        _odd(present, missing),
-    ]
+    inner += [f"c{c.index} AS r{c.index}, {_fast(c)} AS f{c.index}" for c in present]
+    middle = ["row", *(f"k{index}" for index in kept), *map(_value, present), _odd(present)]
     outer = ["*"] + [
         f"hash(substr({c.field.column}, 1, {c.field.key_length})) AS {c.field.name}_key"
         for c in present
@@ -204,33 +199,45 @@ def keep_odd_rows(columns: tuple[TypedColumn, ...]) -> tuple[str, ...]:
     )
 
 
-def _empty(column: TypedColumn, missing: Sequence[str]) -> str:
+def _fast(column: TypedColumn) -> str:
+    """The plain reading; a text that stands for no value is none, even where it has the plain form."""
+    if not column.missing:
+        return column.fast
+    return f"CASE WHEN c{column.index} IN ({literals(column.missing)}) THEN NULL ELSE {column.fast} END"
+
+
+def _empty(column: TypedColumn) -> str:
     """The SQL condition that a cell is there and holds nothing to read."""
     raw = f"r{column.index}"
-    return f"({raw} = '' OR {blank(raw)}" + (f" OR {raw} IN ({literals(missing)}))" if missing else ")")
+    nothing = f"{raw} = '' OR {blank(raw)}"
+    if not column.missing:
+        return f"({nothing})"
+    words = literals(column.missing)
+    return f"({nothing} OR {raw} IN ({words}) OR {trimmed(raw)} IN ({words}))"
 
 
-def _value(column: TypedColumn, missing: Sequence[str]) -> str:
+def _value(column: TypedColumn) -> str:
     fast, raw = f"f{column.index}", f"r{column.index}"
     return (
-        f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {raw} IS NULL OR {_empty(column, missing)} THEN NULL "
+        f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {raw} IS NULL OR {_empty(column)} THEN NULL "
         f"ELSE {column.slow} END AS {column.field.column}"
     )
 
 
-def _odd(columns: Sequence[TypedColumn], missing: Sequence[str]) -> str:
+def _odd(columns: Sequence[TypedColumn]) -> str:
     """The texts not in the plain form, by field; an empty cell counts where the field is required."""
     conditions, pairs = [], []
     for column in columns:
         fast, raw = f"f{column.index}", f"r{column.index}"
         is_required = column.field.constraints.required
+        nothings = literals(("", *column.missing))
         conditions.append(
-            f"({fast} IS NULL AND {raw} {'IS NOT NULL' if is_required else '<> {}'.format(literal(''))})"
+            f"({fast} IS NULL AND {raw} {'IS NOT NULL' if is_required else f'NOT IN ({nothings})'})"
         )
         nothing = "''" if is_required else "NULL"
         pairs.append(
             f"{literal(column.field.name)}, CASE WHEN {fast} IS NOT NULL OR {raw} IS NULL THEN NULL "
-            f"WHEN {_empty(column, missing)} THEN {nothing} ELSE {raw} END"
+            f"WHEN {_empty(column)} THEN {nothing} ELSE {raw} END"
         )
     if not pairs:
         return "NULL::VARCHAR AS odd"
@@ -293,20 +300,73 @@ def constraint_failures(columns: tuple[TypedColumn, ...], each_file: str = "") -
             params = _constraint(constraint, Text(expected, expected))
             yield "constraint-error", _select(column, condition, params)
         if column.field.constraints.unique:
-            yield "unique-error", _repeats(column.field.name, (column.field.column,), each_file)
+            yield "unique-error", _repeats((column,), each_file)
 
 
 def key_failures(
     profile: Profile, columns: tuple[TypedColumn, ...], each_file: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """Code and query for rows whose primary key is empty or taken."""
-    by_name = {column.field.name: column for column in columns}
-    key = [by_name[name] for name in profile.primary_key]
-    if key and all(column.index is not None for column in key):
-        yield (
-            "primary-key",
-            _repeats(key[0].field.name, tuple(column.field.column for column in key), each_file),
+    """Code and query for rows whose key is empty, taken, or refers to nothing."""
+    by_name = {column.field.name: column for column in columns if column.index is not None}
+    primary = [by_name[name] for name in profile.primary_key if name in by_name]
+    if primary and len(primary) == len(profile.primary_key):
+        yield "primary-key", _repeats(primary, each_file)
+        # An empty cell of a required field is reported as such.
+        yield from (
+            ("primary-key", _select(column, _is_empty(column), {"case": literal("missing")}, value="''"))
+            for column in primary
+            if not column.field.constraints.required
         )
+    for names in profile.unique_keys:
+        if all(name in by_name for name in names):
+            yield "unique-error", _repeats([by_name[name] for name in names], each_file)
+    for key in profile.foreign_keys:
+        names_here = key.fields if key.resource else (*key.fields, *key.referenced)
+        if all(name in by_name for name in names_here):
+            yield "foreign-key", _unreferenced(key, by_name, each_file)
+
+
+def _is_empty(column: TypedColumn) -> str:
+    return f"{column.field.column} IS NULL AND coalesce({column.field.name}_raw, '') = ''"
+
+
+def _unreferenced(key: ForeignKey, by_name: Mapping[str, TypedColumn], each_file: str) -> str:
+    """The query for rows whose foreign key, given in full, occurs nowhere in what it refers to."""
+    columns = [by_name[name] for name in key.fields]
+    own = [_key_of(column) for column in columns]
+    if key.resource:
+        theirs = [_key_of(column, f'"{name}"') for column, name in zip(columns, key.referenced, strict=True)]
+        source = f"ref_{key.resource}"
+    else:
+        theirs, source = [_key_of(by_name[name]) for name in key.referenced], "typed"
+        own, theirs = [*own, *_files(each_file)], [*theirs, *_files(each_file)]
+    here = ", ".join(f"{part} AS key{index}" for index, part in enumerate(own))
+    there = ", ".join(f"{part} AS key{index}" for index, part in enumerate(theirs))
+    given = " AND ".join(f"{column.field.column} IS NOT NULL" for column in columns)
+    using = ", ".join(f"key{index}" for index in range(len(own)))
+    title = columns[0].field.title
+    selected = hits(
+        columns[0].field.name, params={"title_en": literal(title.en), "title_fr": literal(title.fr)}
+    )
+    return (
+        f"SELECT {selected} FROM (SELECT row, {here} FROM typed WHERE {given}) "
+        f"ANTI JOIN (SELECT DISTINCT {there} FROM {source}) USING ({using})"
+    )
+
+
+def _key_of(column: TypedColumn, text: str = "") -> str:
+    """What a column's values, or a text read as one of them, are compared by across types."""
+    value = values.read(column.field, text, column.pattern) if text else column.field.column
+    return f"({column.key.format(value)})::VARCHAR"
+
+
+def _files(each_file: str) -> list[str]:
+    return [each_file.removesuffix(", ")] if each_file else []
+
+
+def _key(column: TypedColumn) -> str:
+    """The SQL of what a column's values are compared by."""
+    return column.key.format(column.field.column)
 
 
 def duplicate_rows(column_count: int) -> str:
@@ -354,7 +414,7 @@ def total_rows() -> str:
 
 def shown_format(pattern: str) -> str:
     """A date format as its reader knows it: `DD/MM/YYYY`."""
-    return DATE_FORMATS[pattern][1]
+    return clock.written(pattern)[1]
 
 
 def as_text(text: str) -> str:
@@ -410,18 +470,18 @@ def _select(
     table: str = "typed",
     suggestion: str = "NULL",
 ) -> str:
-    name, title = TYPE_NAMES[column.field.type], column.field.title
+    name, title = type_name(column.field), column.field.title
     titles = {"title_en": literal(title.en), "title_fr": literal(title.fr)}
     titles |= {"type_en": literal(name.en), "type_fr": literal(name.fr)}
     selected = hits(column.field.name, value=value, params={**titles, **params}, suggestion=suggestion)
     return f"SELECT {selected} FROM {table} WHERE {condition}"
 
 
-def _repeats(field_name: str, columns: tuple[str, ...], each_file: str) -> str:
+def _repeats(columns: Sequence[TypedColumn], each_file: str) -> str:
     """The query for second and later rows with the same values, each naming the first."""
-    key = each_file + ", ".join(columns)
-    given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    selected = hits(field_name, other_row="first_row")
+    key = each_file + ", ".join(map(_key, columns))
+    given = " AND ".join(f"{column.field.column} IS NOT NULL" for column in columns)
+    selected = hits(columns[0].field.name, other_row="first_row")
     return (
         f"SELECT {selected} FROM (SELECT row, min(row) OVER (PARTITION BY {key}) AS first_row FROM typed "
         f"WHERE {given} AND hash({key}) IN (SELECT h FROM (SELECT hash({key}) AS h FROM typed WHERE {given}) "
@@ -434,25 +494,28 @@ def _broken_constraints(column: TypedColumn) -> Iterator[tuple[str, str, str]]:
     wanted: Constraints = column.field.constraints
     name = column.field.column
     if wanted.enum:
-        text = f"{name}::VARCHAR" if column.sql_type == "VARCHAR" else f"CAST({name} AS VARCHAR)"
-        yield "enum", ", ".join(wanted.enum[:10]), f"{text} NOT IN ({literals(wanted.enum)})"
-    for constraint, bound, operator in (("minimum", wanted.minimum, "<"), ("maximum", wanted.maximum, ">")):
-        if bound is not None:
-            yield (
-                constraint,
-                bound,
-                f"{name} {operator} TRY_CAST({_bound(column, bound)} AS {column.sql_type})",
-            )
+        yield "enum", ", ".join(wanted.enum[:10]), _is_none_of(column, wanted.enum)
+    for constraint, limit in bounds_of(wanted).items():
+        if limit is not None:
+            told = column.key.format(values.bound(column, limit))
+            yield constraint, limit, f"{_key(column)} {_BREAKS[constraint]} {told}"
+    size = column.size.format(name)
+    of_items = "" if column.size == "length({0})" else "Items"
     if wanted.min_length is not None:
-        yield "minLength", str(wanted.min_length), f"length({name}) < {wanted.min_length}"
+        yield f"minLength{of_items}", str(wanted.min_length), f"{size} < {wanted.min_length}"
     if wanted.max_length is not None:
-        yield "maxLength", str(wanted.max_length), f"length({name}) > {wanted.max_length}"
+        yield f"maxLength{of_items}", str(wanted.max_length), f"{size} > {wanted.max_length}"
 
 
-def _bound(column: TypedColumn, bound: str) -> str:
-    """A bound as SQL, in cents where the column holds cents."""
-    return (
-        f"TRY_CAST({literal(bound)} AS DECIMAL(18, 2)) * 100"
-        if column.field.unit == "cents"
-        else literal(bound)
+_BREAKS = {"minimum": "<", "maximum": ">", "exclusiveMinimum": "<=", "exclusiveMaximum": ">="}
+
+
+def _is_none_of(column: TypedColumn, allowed: Sequence[str]) -> str:
+    """The SQL condition that a value equals none of those allowed, compared as values and not as texts."""
+    if column.sql_type == "VARCHAR" and column.key == "{0}":
+        return f"{column.field.column} NOT IN ({literals(allowed)})"
+    told = (
+        f"coalesce({_key(column)} = {column.key.format(values.bound(column, text))}, false)"
+        for text in allowed
     )
+    return f"{column.field.column} IS NOT NULL AND NOT ({' OR '.join(told)})"

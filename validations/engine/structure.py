@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import IO
 
-from validations.engine.alignment import Aligner
+from validations.engine.alignment import LEARNED_ROWS, Aligner
 from validations.engine.errors import limit_error
 from validations.engine.findings import SPOOLED_FINDINGS, VALUE_CHARS, FindingSpool, Param
 from validations.engine.options import Limits
@@ -23,6 +23,7 @@ from validations.engine.records import Dialect, parse, strict_cells
 from validations.engine.spreadsheets import FORMULA_MARKS, TEXT_CELL, formula_pattern, unquoted_lines
 
 BOM = b"\xef\xbb\xbf"
+BYTE_MAX = 255
 FOOTER_LINES = 20  # rows with one cell after the table's last full row that can be its foot
 
 
@@ -77,6 +78,9 @@ class Pass:
         self._whole: tuple[list[bytes], bytes] = ([], b"")
         self.text_formulas = 0
         self.inner_crlf = self.inner_lf = 0  # line ends that are part of a cell
+        # the block with its carriage returns: they belong to a cell that goes over several lines
+        self._as_written = b""
+        self._lines_as_written: list[bytes] | None = None
 
     def _header_lines(self) -> list[bytes]:
         """The header row in each way in which it may be written again: bare, quoted where needed, quoted throughout."""
@@ -89,8 +93,14 @@ class Pass:
 
     @cached_property
     def aligner(self) -> Aligner:
-        """What the columns look like; learned only when a row needs it."""
-        return Aligner(self.plan.samples, self.plan.width, self.plan.dialect.delimiter)
+        """What the columns look like; learned only when a row needs it, from the samples and the block it stands in.
+
+        The samples are the first rows of a few places: a column that one row in thirty leaves empty can look full.
+        """
+        lines = self._whole[0][:: max(1, len(self._whole[0]) // LEARNED_ROWS)]
+        cells = (self._cells(_text(line))[0] for line in lines)
+        rows = [*self.plan.samples, *(row for row in cells if len(row) == self.plan.width)]
+        return Aligner(rows, self.plan.width, self.plan.dialect.delimiter)
 
     def run(self, stream: Iterable[bytes]) -> None:
         """Read the stream to its end.
@@ -125,8 +135,9 @@ class Pass:
         given = data
         data, formulas = self._plainly(data)
         self.text_formulas += formulas
-        if b"\r" in data and not self.plan.lone_cr and self.quote not in data:
-            data = data.translate(None, b"\r")
+        self._as_written, self._lines_as_written = data, None
+        if b"\r" in data and not self.plan.lone_cr:
+            data = data.replace(b"\r", b"")
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
@@ -180,9 +191,9 @@ class Pass:
         counts = list(map(bytes.count, lines, repeat(self.delimiter)))
         found: set[int] = set()
         if counts.count(expected) != len(counts):
-            found.update(index for index, count in enumerate(counts) if count != expected)
+            found.update(_others(counts, expected))
         if self.quote in data:
-            quoted = [index for index, line in enumerate(lines) if self.quote in line]
+            quoted = _lines_with(self.quote, lines, data)
             found.difference_update(quoted)
             if self.quoting:
                 matched = map(self.patterns.record.fullmatch, [lines[index] for index in quoted])
@@ -259,7 +270,7 @@ class Pass:
             if end is None:
                 return None
             if end > index:
-                return self._multiline(lines, index, end)
+                return self._multiline(index, end)
             self._record(self._cleaned(raw), unclosed=True)
         else:
             self._record(self._cleaned(raw), unclosed=False, ahead=lines[index + 1 : index + 6])
@@ -324,11 +335,14 @@ class Pass:
             self.plan.width in (len(read.cells), count) for read, count in zip(ends, plain, strict=True)
         )
 
-    def _multiline(self, lines: list[bytes], start: int, end: int) -> int:
-        text = _text(b"\n".join(lines[start : end + 1]))
+    def _multiline(self, start: int, end: int) -> int:
+        if self._lines_as_written is None:
+            self._lines_as_written = self._as_written.split(b"\n")
+        written = self._lines_as_written[start : end + 1]
+        text = _text(b"\n".join(written))
         cells = strict_cells(text, self.plan.dialect) or [text]
         line = self.line
-        crlf = sum(1 for inner in lines[start:end] if inner.endswith(b"\r"))
+        crlf = sum(1 for inner in written[:-1] if inner.endswith(b"\r"))
         self.inner_crlf, self.inner_lf = self.inner_crlf + crlf, self.inner_lf + end - start - crlf
         if len(cells) == self.plan.width:
             self._emit([*cells], line)
@@ -488,6 +502,30 @@ DELIMITER_NAMES = {
     "|": ("vertical bars", "des barres verticales"),
     " ": ("spaces", "des espaces"),
 }
+
+
+def _others(counts: list[int], expected: int) -> list[int]:
+    """The places of the numbers that are not as expected; small numbers are looked through as bytes, in C."""
+    if max(counts) > BYTE_MAX or expected > BYTE_MAX:
+        return [index for index, count in enumerate(counts) if count != expected]
+    other = re.compile(b"[^" + re.escape(bytes([expected])) + b"]", re.DOTALL)
+    return [match.start() for match in other.finditer(bytes(counts))]
+
+
+def _lines_with(mark: bytes, lines: list[bytes], data: bytes) -> list[int]:
+    """The lines that hold a mark; where few do, the text between them is passed over in C."""
+    if data.count(mark) * 8 > len(lines):
+        return [index for index, line in enumerate(lines) if mark in line]
+    found: list[int] = []
+    index, start, place = 0, 0, data.find(mark)
+    while place >= 0:
+        index += data.count(b"\n", start, place)
+        found.append(index)
+        start, index = data.find(b"\n", place) + 1, index + 1
+        if not start:
+            break
+        place = data.find(mark, start)
+    return found
 
 
 def _text(raw: bytes) -> str:

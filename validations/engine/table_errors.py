@@ -557,6 +557,22 @@ _define(
         "“{title:text}” must be at most {expected:text}.",
         "« {title:text} » doit être d'au plus {expected:text}.",
     ),
+    exclusiveMinimum=Text(
+        "“{title:text}” must be more than {expected:text}.",
+        "« {title:text} » doit être supérieur à {expected:text}.",
+    ),
+    exclusiveMaximum=Text(
+        "“{title:text}” must be less than {expected:text}.",
+        "« {title:text} » doit être inférieur à {expected:text}.",
+    ),
+    minLengthItems=Text(
+        "“{title:text}” has too few entries; it needs at least {expected:number}.",
+        "« {title:text} » a trop peu d'éléments ; il en faut au moins {expected:number}.",
+    ),
+    maxLengthItems=Text(
+        "“{title:text}” has too many entries; at most {expected:number} are allowed.",
+        "« {title:text} » a trop d'éléments ; {expected:number} au plus.",
+    ),
     minLength=Text(
         "“{title:text}” is too short; it needs at least {expected:number} {expected|character|characters}.",
         "« {title:text} » est trop court ; il faut au moins {expected:number} {expected|caractère|caractères}.",
@@ -584,7 +600,7 @@ _define(
 _define(
     "primary-key",
     ERROR,
-    Text("Row key used twice", "Clé de ligne utilisée deux fois"),
+    Text("Row key missing or used twice", "Clé de ligne absente ou utilisée deux fois"),
     Text(
         "The key of this row stands on line {other_line} already.",
         "La clé de cette ligne figure déjà à la ligne {other_line}.",
@@ -594,6 +610,10 @@ _define(
         "Les colonnes clés réunies ne doivent désigner qu'une ligne.",
     ),
     Text("Correct the key, or delete the row too many.", "Corrigez la clé, ou supprimez la ligne en trop."),
+    missing=Text(
+        "“{title:text}” is part of the row's key and is empty.",
+        "« {title:text} » fait partie de la clé de la ligne et est vide.",
+    ),
 )
 _define(
     "foreign-key",

@@ -60,7 +60,7 @@ class Transcoder:
             data = text.encode("utf-8")
         except UnicodeEncodeError:
             data = self._repair(text).encode("utf-8", errors="replace")
-        if self.on_bad_byte is not None:
+        if self.on_bad_byte is not None and not self.latin1_is_enough:  # Latin-1 has a letter for every byte
             self.line += data.count(b"\n")
             self.offset += self._source_bytes(text, data)
         return data

@@ -21,10 +21,11 @@ from typing import TypeAlias
 import python_calamine as calamine
 
 from validations.engine import archive, columns, signatures
+from validations.engine.clock import written
 from validations.engine.detect import detect
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
-from validations.engine.profile import DATE_FORMATS, Field, Profile
+from validations.engine.profile import Field, Profile
 
 Cell: TypeAlias = "int | float | str | bool | time | date | datetime | timedelta"
 Row: TypeAlias = Sequence[Cell]
@@ -291,10 +292,7 @@ def _date_format(entry: Field, cells: Sequence[Cell]) -> str:
     """The format in which most of a column's texts are dates already, the profile's first where there are none."""
     texts = [cell for cell in cells if isinstance(cell, str)]
     counts = Counter(
-        {
-            form: sum(1 for text in texts if re.fullmatch(DATE_FORMATS[form][0], text))
-            for form in entry.formats
-        }
+        {form: sum(1 for text in texts if re.fullmatch(written(form)[0], text)) for form in entry.formats}
     )
     return max(entry.formats, key=lambda form: counts[form])
 

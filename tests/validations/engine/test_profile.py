@@ -51,7 +51,7 @@ def test_the_quebec_profile_knows_the_canonical_fields() -> None:
         ("fields", [], "fields"),
         ("fields.0.name", "row", "fields[0].name"),
         ("fields.0.name", "x; DROP TABLE typed", "fields[0].name"),
-        ("fields.0.type", "geopoint", "fields[0].type"),
+        ("fields.0.type", "geometry", "fields[0].type"),
         ("fields.0.colour", "red", "fields[0].colour"),
         ("fields.0.aliases", "one", "fields[0].aliases"),
         ("fields.0.constraints.required", "yes", "fields[0].constraints.required"),
