@@ -127,13 +127,7 @@ def bound(column: TypedColumn, text: str) -> str:
     if column.field.unit == "cents":
         return f"TRY_CAST(TRY_CAST({told} AS DECIMAL(18, 2)) * 100 AS {column.sql_type})"
     own, plain = read(column.field, told, column.pattern), f"TRY_CAST({told} AS {column.sql_type})"
-    if column.sql_type == "VARCHAR":
-        return own
-    return (
-        f"coalesce({plain}, {own})"
-        if column.field.type in ("number", "integer")
-        else f"coalesce({own}, {plain})"
-    )
+    return own if column.sql_type == "VARCHAR" else f"coalesce({own}, {plain})"
 
 
 def _column(profile: Profile, entry: Field, index: int | None, pattern: str) -> TypedColumn:

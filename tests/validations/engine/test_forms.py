@@ -143,6 +143,11 @@ def test_b09_each_form_of_the_standard_is_read_and_others_are_refused(
             ["1000,5"],
             ["1.001"],
         ),
+        (
+            {"type": "number", "decimalChar": ",", "groupChar": ".", "constraints": {"maximum": "3.25"}},
+            ["49", "325"],
+            ["326"],
+        ),
         ({"type": "boolean", "constraints": {"enum": [True]}}, ["true", "1", ""], ["false"]),
         ({"type": "duration", "constraints": {"enum": ["PT1H"]}}, ["PT60M", ""], ["P1D"]),
         ({"type": "geopoint", "constraints": {"enum": ["1,2"]}}, ["1.0, 2", ""], ["2,1"]),
