@@ -42,8 +42,9 @@ CHANNEL = "bordereau:live"
 
 # A wake-up is worth no wait: without it a page only learns a little later.
 PUBLISH_TIMEOUT_SECONDS = 0.2
-# After a failed one none is tried for this long: a frozen Redis costs one time-out and not one a call.
-PUBLISH_PAUSE_SECONDS = 5.0
+# After a failed one none is tried for this long: a frozen Redis costs one time-out a second and not one a call. On a
+# busy machine a living Redis misses one too, and an open page should stand still no longer than that.
+PUBLISH_PAUSE_SECONDS = 1.0
 # A silent Redis is asked for a sign of life this often, and given up when it stays silent as long again.
 PING_SECONDS = 3.0
 

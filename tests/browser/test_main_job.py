@@ -55,7 +55,7 @@ def test_progress_moves_while_the_page_is_open(site: LiveSite, page: Page) -> No
         }).observe(document, { subtree: true, childList: true, characterData: true });
         """
     )
-    upload(site, page, variant(site, "long.csv", copies=150))
+    upload(site, page, variant(site, "long.csv", copies=300))
     expect(page.locator("#fix")).to_be_visible(timeout=PATIENCE_MS)
     seen = page.evaluate("[...window.seen]")
     assert len(seen) >= 3, seen
