@@ -54,6 +54,7 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
     )
     Batch.objects.create(name=HOSTILE, total=1)
     Schedule.objects.create(name=HOSTILE, task=HOSTILE, interval_seconds=60, arguments={"note": HOSTILE})
+    factories.made_export(run)
     StaffRule.objects.create(name="hostile", profile_name="quebec-medical", title_en=HOSTILE, sql=HOSTILE)
     return [model._base_manager.all()[0] for model in models()]
 

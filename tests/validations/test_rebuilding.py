@@ -75,7 +75,7 @@ def test_cells_beyond_the_tables_width_stay_at_the_end_of_their_row(
     organization: Organization, member: User
 ) -> None:
     run = checked(
-        organization, member, "\r\n".join([HEADER, ROWS[0], f"{ROWS[1]};surplus", ROWS[3]]).encode()
+        organization, member, "\r\n".join([HEADER, ROWS[1], f"{ROWS[0]};surplus", ROWS[3]]).encode()
     )
     assert [len(row.cells) for row in rebuilding.rows_of(run)] == [13, 14, 13]
     assert list(rebuilding.rows_of(run))[1].cells[-1] == "surplus"

@@ -26,6 +26,7 @@ RUN_ADDRESSES = {
     "run-compare": "get",
     "run-fixes": "get",
     "run-decide": "post",
+    "run-export": "post",
     "run-check-corrected": "post",
     "run-cancel": "post",
     "run-retry": "post",
@@ -40,6 +41,8 @@ ORGANIZATION_ADDRESSES = {
     "profile-template",
     "rules",
 }
+# Addresses with a made file in them: tests/test_border.py asks for each.
+EXPORT_ADDRESSES = {f"export-{name}" for name in ("detail", "events", "progress", "file", "cancel")}
 
 
 def address(name: str, organization: Organization, run: ValidationRun | uuid.UUID | None = None) -> str:
@@ -62,7 +65,9 @@ def page(
 
 
 def test_d01_every_address_of_this_app_is_known_to_these_tests() -> None:
-    assert {pattern.name for pattern in urlpatterns} == set(RUN_ADDRESSES) | ORGANIZATION_ADDRESSES
+    assert {pattern.name for pattern in urlpatterns} == set(
+        RUN_ADDRESSES
+    ) | ORGANIZATION_ADDRESSES | EXPORT_ADDRESSES
 
 
 @pytest.mark.parametrize(("name", "method"), RUN_ADDRESSES.items())

@@ -97,9 +97,10 @@ class Pass:
 
         The samples are the first rows of a few places: a column that one row in thirty leaves empty can look full.
         """
-        lines = self._whole[0][:: max(1, len(self._whole[0]) // LEARNED_ROWS)]
-        cells = (self._cells(_text(line))[0] for line in lines)
-        rows = [*self.plan.samples, *(row for row in cells if len(row) == self.plan.width)]
+        rows, lines = self.plan.samples, self._whole[0]
+        if len(lines) > 2 * len(rows):  # else the samples are the table already
+            cells = (self._cells(_text(line))[0] for line in lines[:: max(1, len(lines) // LEARNED_ROWS)])
+            rows = [*rows, *(row for row in cells if len(row) == self.plan.width)]
         return Aligner(rows, self.plan.width, self.plan.dialect.delimiter)
 
     def run(self, stream: Iterable[bytes]) -> None:
