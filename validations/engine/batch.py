@@ -177,6 +177,6 @@ def _in_order(found: Found) -> Finding:
 
 
 def _place(finding: Finding) -> tuple[Any, ...]:
-    """What findings are sorted by: line (file-level ones first), code, column, row."""
-    code, _, line, row, index, *_ = finding
-    return (line or 0, code, index is None, index or 0, row is None, row or 0)
+    """What findings are sorted by: line (file-level ones first), code, column, row, parameters."""
+    code, _, line, row, index, _, params, *_ = finding
+    return (line or 0, code, index is None, index or 0, row is None, row or 0, params or "")

@@ -195,7 +195,8 @@ class Judge:
             "SELECT f.code, f.severity, f.line, f.row, f.column_index, coalesce(n.label, '') AS column_label, "
             "coalesce(n.field, '') AS field, coalesce(f.value, '') AS value, coalesce(f.params, '{}') AS params, "
             f"f.suggestion, f.amount_cents, f.key FROM ({keyed}) f LEFT JOIN (VALUES {labels or '(-1, NULL, NULL)'}) "
-            "n(i, label, field) ON n.i = f.column_index ORDER BY f.line NULLS FIRST, f.code, f.column_index, f.row"
+            "n(i, label, field) ON n.i = f.column_index ORDER BY f.line NULLS FIRST, f.code, f.column_index, f.row, "
+            "coalesce(f.params, '')"
         )
 
     def batches(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
