@@ -1,6 +1,7 @@
 """A completed run with findings of every severity, hostile values among them, and files made from it."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,9 @@ from validations.exports import Source, formats
 from validations.exports.source import Wanted
 from validations.models import BillingRecord, Finding, ResultSet, RunStatus, ValidationRun
 
-# B06 and B07: what would act in a spreadsheet, in a page, in XML.
+# B06 and B07: what would act in a spreadsheet, in a page, in XML. No zero byte: no database keeps one (test_csv.py).
 HOSTILE = (
-    "=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\0=1", "＝1+1", '=HYPERLINK("http://x";"y")',
+    "=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\t+1", "＝1+1", '=HYPERLINK("http://x";"y")',
     "<script>alert(1)</script>", "<r><t>raw</t></r>", "a\ufffeb\x1b[31m", "_x0041_", '"quoted"; and, more\nlines',
 )  # fmt: skip
 COLUMNS = [
@@ -42,7 +43,7 @@ def example(row: int, cell: str) -> dict[str, Any]:
 def run(organization: Organization) -> ValidationRun:
     """A refused run whose rows hold hostile cells, each with an error; a warning and a remark beside them."""
     made = factories.run(
-        organization, status=RunStatus.COMPLETED, verdict="refused", file_name="novembre.csv", reading=READING,
+        organization, status=RunStatus.COMPLETED, verdict="refused", file_name="novembre.csv", reading=deepcopy(READING),
         error_count=len(HOSTILE), warning_count=1, info_count=1,
         amount_total_cents=1_234_567, amount_at_stake_cents=-4705, finished_at=datetime(2026, 11, 25, 12, tzinfo=UTC),
     )  # fmt: skip
