@@ -14,7 +14,7 @@ from validations.exports import Source, formats
 from validations.exports.source import Wanted
 from validations.models import BillingRecord, Finding, ResultSet, RunStatus, ValidationRun
 
-# B06 and B07: what would act in a spreadsheet, in a page, in XML. No zero byte: no database keeps one (test_csv.py).
+# B06 and B07: what would act in a spreadsheet, in a page, in XML. A zero byte, which no database keeps: test_csv.py.
 HOSTILE = (
     "=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\t+1", "＝1+1", '=HYPERLINK("http://x";"y")',
     "<script>alert(1)</script>", "<r><t>raw</t></r>", "a\ufffeb\x1b[31m", "_x0041_", '"quoted"; and, more\nlines',
