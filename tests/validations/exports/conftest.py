@@ -43,8 +43,8 @@ def example(row: int, cell: str) -> dict[str, Any]:
 def run(organization: Organization) -> ValidationRun:
     """A refused run whose rows hold hostile cells, each with an error; a warning and a remark beside them."""
     made = factories.run(
-        organization, status=RunStatus.COMPLETED, verdict="refused", file_name="novembre.csv", reading=deepcopy(READING),
-        error_count=len(HOSTILE), warning_count=1, info_count=1,
+        organization, status=RunStatus.COMPLETED, verdict="refused", file_name="novembre.csv",
+        reading=deepcopy(READING), error_count=len(HOSTILE), warning_count=1, info_count=1,
         amount_total_cents=1_234_567, amount_at_stake_cents=-4705, finished_at=datetime(2026, 11, 25, 12, tzinfo=UTC),
     )  # fmt: skip
     result = ResultSet.unscoped.create(organization=organization, run=made)
