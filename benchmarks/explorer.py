@@ -13,19 +13,15 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import psutil
-import psycopg
-from psycopg import sql
+
+from benchmarks.databases import percentile, read_or_new_database
 
 FINDINGS = 1_000_000
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
-SERVER = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 MOST_MS = 300
 # Code, severity, columns by index, share in a thousand findings, whether its cells have a proposed fix.
 RULES: tuple[tuple[str, str, tuple[int, ...], int, bool], ...] = (
@@ -58,7 +54,7 @@ class Times:
 def main() -> None:
     """Print a line for each page, and whether it keeps to the limit."""
     findings = int(sys.argv[1]) if len(sys.argv) > 1 else FINDINGS
-    with _database() as url:
+    with read_or_new_database() as url:
         os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "ERROR"}
         import django
 
@@ -312,37 +308,14 @@ def _report(times: dict[str, Times]) -> None:
         f"{'page':40} {'least':>6} {'p50':>6} {'p95':>6} {'SQL p50':>8} {'CPU':>6} {'statements':>10} {'kB':>5}"
     )
     for name, one in times.items():
-        whole = _percentile(one.whole, 0.95)
+        whole = percentile(one.whole, 0.95)
         cpu = sum(one.cpu) / len(one.cpu)
         print(
-            f"{name:40} {min(one.whole):6.0f} {_percentile(one.whole, 0.5):6.0f} {whole:6.0f} "
-            f"{_percentile(one.database, 0.5):8.0f} {cpu:6.0f} {one.statements:10} {one.size_bytes / 1000:5.0f}"
+            f"{name:40} {min(one.whole):6.0f} {percentile(one.whole, 0.5):6.0f} {whole:6.0f} "
+            f"{percentile(one.database, 0.5):8.0f} {cpu:6.0f} {one.statements:10} {one.size_bytes / 1000:5.0f}"
             f"{'' if whole < MOST_MS else '  TOO SLOW'}"
         )
     print(f"milliseconds; wanted: p95 under {MOST_MS}")
-
-
-def _percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, round(share * len(values)))]
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    """The address of a database: the one that is only read, or one of our own for the block."""
-    if url := os.environ.get("READ"):
-        yield url
-        return
-    name = f"bench_{uuid4().hex[:12]}"
-    base, _, _maintenance = SERVER.rpartition("/")
-    with psycopg.connect(SERVER, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield f"{base}/{name}"
-        finally:
-            if os.environ.get("KEEP"):
-                print(f"kept: READ={base}/{name}")
-            else:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 if __name__ == "__main__":

@@ -10,17 +10,12 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import uuid4
 
-import psycopg
-from psycopg import sql
+from benchmarks.databases import percentile, read_or_new_database
 
 JOBS = 1_000_000
 ROUNDS = int(os.environ.get("ROUNDS", "30"))
-SERVER = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 MOST_MS, MOST_SQL_MS = 300, 100
 
 
@@ -36,7 +31,7 @@ class Times:
 def main() -> None:
     """Print a line for each page, and whether it keeps to the limits."""
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else JOBS
-    with _database() as url:
+    with read_or_new_database() as url:
         os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "ERROR"}
         import django
 
@@ -115,39 +110,19 @@ def _measured(pages: dict[str, str]) -> dict[str, Times]:
 def _report(times: dict[str, Times]) -> None:
     print(f"{'page':34} {'least':>8} {'p50':>8} {'p95':>8} {'SQL p50':>8} {'SQL p95':>8} {'statements':>10}")
     for name, one in times.items():
-        whole, database = _percentile(one.whole, 0.95), _percentile(one.database, 0.95)
+        whole, database = percentile(one.whole, 0.95), percentile(one.database, 0.95)
         verdict = "" if whole < MOST_MS and database < MOST_SQL_MS else "  TOO SLOW"
         times_ms = (
             min(one.whole),
-            _percentile(one.whole, 0.5),
+            percentile(one.whole, 0.5),
             whole,
-            _percentile(one.database, 0.5),
+            percentile(one.database, 0.5),
             database,
         )
         print(
             f"{name:34} " + " ".join(f"{value:8.0f}" for value in times_ms) + f" {one.statements:10}{verdict}"
         )
     print(f"milliseconds; wanted: p95 under {MOST_MS}, of it SQL under {MOST_SQL_MS}")
-
-
-def _percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, round(share * len(values)))]
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    """The address of a database: the one that is only read, or one of our own for the block."""
-    if url := os.environ.get("READ"):
-        yield url
-        return
-    name = f"bench_{uuid4().hex[:12]}"
-    base, _, _maintenance = SERVER.rpartition("/")
-    with psycopg.connect(SERVER, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield f"{base}/{name}"
-        finally:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 if __name__ == "__main__":
