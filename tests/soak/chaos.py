@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +44,8 @@ class Chaos:
         while time.monotonic() < ends_at and not stop.is_set():
             self.keep_workers()
             fault = self._chance.choice(self._possible())
-            with suppress(psutil.Error, ProcessLookupError, RedisError, OSError):
+            # A fault that could not be made, such as a lock that the workers leave to nobody, is not counted.
+            with suppress(psutil.Error, ProcessLookupError, RedisError, OSError, sqlite3.OperationalError):
                 fault()
                 self.faults[fault.__name__] += 1
             self._wake_due()
@@ -152,8 +153,7 @@ class Chaos:
     def lock_database(self) -> None:
         """Somebody holds SQLite's only write lock."""
         path = Path(self.site.database_url.removeprefix("sqlite:///"))
-        with sqlite3.connect(path, isolation_level=None, timeout=20) as holder:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as holder:
             holder.execute("BEGIN IMMEDIATE")
             time.sleep(self._chance.uniform(0.5, 3))
             holder.execute("ROLLBACK")
-        holder.close()
