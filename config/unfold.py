@@ -44,6 +44,7 @@ NAVIGATION: list[dict[str, Any]] = [
         _item(_("Log entries"), "history", "validations.logentry"),
         _item(_("Profiles"), "schema", "validations.profile"),
         _item(_("Own rules"), "gavel", "validations.staffrule"),
+        _item(_("Files to download"), "download", "validations.export"),
     ),
     _group(
         _("Jobs"),

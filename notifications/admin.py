@@ -5,11 +5,13 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy, pgettext
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
 from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, link_to, time_text
+from notifications.kinds import KIND_NAMES
 from notifications.models import Delivery, DeliveryAttempt, DeliveryStatus, Notification
 
 STATUS_KINDS: dict[str, str] = {
@@ -60,7 +62,7 @@ class DeliveryAttemptInline(HistoryInline):
 class NotificationAdmin(ReadOnlyAdmin):
     """One thing told to one person."""
 
-    list_display = ("display_time", "kind", "user", "display_organization", "display_read")
+    list_display = ("display_time", "display_kind", "user", "display_organization", "display_read")
     list_filter = (("created_at", RangeDateTimeFilter), ("read_at", admin.EmptyFieldListFilter))
     list_filter_submit = True
     list_select_related = ("user", "organization")
@@ -69,7 +71,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     search_help_text = gettext_lazy("Id of a notification, or address of a person")
     inlines = (DeliveryInline,)
     fields = (
-        "kind",
+        "display_kind",
         "user",
         "display_organization",
         "created_at",
@@ -82,6 +84,11 @@ class NotificationAdmin(ReadOnlyAdmin):
     def display_time(self, notification: Notification) -> str:
         """When it was told."""
         return time_text(notification.created_at)
+
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def display_kind(self, notification: Notification) -> str:
+        """What it tells of."""
+        return kind_name(notification)
 
     @admin.display(description=gettext_lazy("organization"))
     def display_organization(self, notification: Notification) -> str:
@@ -119,7 +126,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "display_kind",
         "display_person",
         "attempts",
-        "sent_at",
+        "display_sent",
         "error_code",
     )
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
@@ -154,12 +161,22 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("notification"))
     def display_kind(self, delivery: Delivery) -> str:
         """What it tells, leading to the notification."""
-        return link_to(delivery.notification, delivery.notification.kind)
+        return link_to(delivery.notification, kind_name(delivery.notification))
+
+    @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
+    def display_sent(self, delivery: Delivery) -> str:
+        """When the channel took it."""
+        return time_text(delivery.sent_at)
 
     @admin.display(description=gettext_lazy("person"))
     def display_person(self, delivery: Delivery) -> str:
         """Whom it tells."""
         return str(delivery.notification.user)
+
+
+def kind_name(notification: Notification) -> str:
+    """What a notification tells of, in the reader's language."""
+    return capfirst(str(KIND_NAMES.get(notification.kind, notification.kind)))
 
 
 def status_badge(delivery: Delivery) -> str:

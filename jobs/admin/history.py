@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.contrib import admin
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -87,7 +88,12 @@ class AttemptAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("worker"))
     def display_worker(self, attempt: Attempt) -> str:
         """Who ran it, where, in which process."""
-        return f"{attempt.worker} · {attempt.host} · {attempt.pid}"
+        return format_html(
+            '<span class="bd-name">{}<br><small>{} · {}</small></span>',
+            attempt.worker,
+            attempt.host,
+            attempt.pid,
+        )
 
     @admin.display(description=gettext_lazy("started"), ordering="started_at")
     def display_started(self, attempt: Attempt) -> str:

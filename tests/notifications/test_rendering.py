@@ -1,13 +1,16 @@
 """Kinds and parameters into sentences."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.utils import timezone, translation
 
 from notifications import rendering
+from notifications.kinds import KIND_NAMES
 from notifications.models import Notification
 from organizations.models import Organization, User
 from tests.support.news import FAILED, FINISHED, RUN
@@ -131,3 +134,11 @@ def test_one_line_has_no_break_and_no_hidden_character(text: str, line: str) -> 
 def test_only_numbers_and_words_of_our_own_go_into_mail() -> None:
     parameters = {"file_name": "Marie.csv", "rows": 3, "verdict": "refused", "share": 0.5, "note": "Marie"}
     assert rendering.for_mail(parameters) == {"rows": 3, "verdict": "refused", "share": 0.5}
+
+
+def test_every_kind_that_has_templates_has_a_name_and_no_other() -> None:
+    folders = {
+        path.name for path in (Path(settings.BASE_DIR) / "templates/notifications").iterdir() if path.is_dir()
+    }
+
+    assert folders - {"default"} == set(KIND_NAMES)

@@ -30,7 +30,7 @@ SETTINGS = "tests.soak.settings"
 LEASE_SECONDS, TICK_SECONDS, STOP_SECONDS = 3.0, 0.3, 2.0
 # All jobs have ended this long after the last fault, or the run has failed.
 SETTLE_SECONDS = 180.0
-GAP_SECONDS = 0.05
+GAP_SECONDS, BACKLOG = 0.05, 400
 SHOWN_PROBLEMS = 20
 COLUMNS = (
     "database", "seed", "jobs", "faults", "attempts lost", "handed back", "run more than once", "settled after",
@@ -126,7 +126,11 @@ def _soak(site: Site, redis: RedisServer, server: PostgresServer | None, run: tu
 
     database, seed, seconds = run
     call_command("migrate", run_syncdb=True, verbosity=0)
-    feeder, chaos, stop = Feeder(seed, GAP_SECONDS), Chaos(site, redis, server, seed), threading.Event()
+    feeder, chaos, stop = (
+        Feeder(seed, GAP_SECONDS, BACKLOG),
+        Chaos(site, redis, server, seed),
+        threading.Event(),
+    )
     chaos.keep_workers()
     feeding = threading.Thread(target=feeder.run, args=(stop,))
     feeding.start()

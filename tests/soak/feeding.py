@@ -40,6 +40,8 @@ class Feeder:
     seed: int
     # Seconds between two jobs.
     gap_seconds: float
+    # How many jobs wait at most: a machine that cannot keep up gets fewer, not an ever longer queue.
+    backlog: int
     # What was committed, with its kind; a job that is not in here was never promised to anybody.
     accepted: dict[UUID, str] = field(default_factory=dict)
     refused: int = 0
@@ -64,8 +66,10 @@ class Feeder:
         """Enqueue one job after the other."""
         kinds = list(MIX)
         while not stop.wait(self.gap_seconds):
-            kind = self._chance.choices(kinds, weights=list(MIX.values()))[0]
             try:
+                if Job.objects.active().count() >= self.backlog:
+                    continue
+                kind = self._chance.choices(kinds, weights=list(MIX.values()))[0]
                 with transaction.atomic():
                     jobs = self._makers[kind]()
             except (DatabaseError, InterfaceError):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -57,7 +58,9 @@ class StaffRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # the class tak
         if "profile_name" in self.fields:
             names = Profile.objects.order_by("name").values_list("name", flat=True).distinct()
             self.fields["profile_name"] = forms.ChoiceField(
-                label=_("profile"), choices=[(name, name) for name in names], widget=UnfoldAdminSelectWidget
+                label=capfirst(_("profile")),
+                choices=[(name, name) for name in names],
+                widget=UnfoldAdminSelectWidget,
             )
 
     def clean_name(self) -> str:
