@@ -52,6 +52,9 @@ LINGER_SECONDS = 2.0
 # An answer of which nothing is read for this long is given up: its reader only holds a connection and memory.
 UNREAD_SECONDS = 120.0
 
+# A request that gets no connection within this time is answered with "try again".
+POOL_WAIT_SECONDS = 10.0
+
 _FORM_TYPE = "multipart/form-data"
 _FORM = "bordereau.form"
 _REFUSAL = "bordereau.refusal"
@@ -300,7 +303,21 @@ class _Lingering:
         await self._send(message)
 
 
+def pool_connections() -> None:
+    """Have all requests of this process share a few connections to PostgreSQL; SQLite's cost nothing to open.
+
+    Under ASGI each request has a thread of its own. A connection that is kept for the next request is kept by that
+    thread, where nobody finds it again; it stays open until the garbage collector comes by.
+    """
+    for database in settings.DATABASES.values():
+        if database["ENGINE"] == "django.db.backends.postgresql":
+            pool = {"min_size": 0, "max_size": settings.DATABASE_POOL_SIZE, "timeout": POOL_WAIT_SECONDS}
+            database["CONN_MAX_AGE"] = 0
+            database["OPTIONS"] = {"pool": pool, **database.get("OPTIONS", {})}
+
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 refuse_unsafe_settings()
+pool_connections()
 application = Handler()

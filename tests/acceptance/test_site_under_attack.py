@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
+from django.db import connection
 from redis import Redis
 
 from jobs.models import Job
@@ -334,3 +335,29 @@ def look_at_everything(program: Program, web: WebProcess, run: ValidationRun) ->
         assert MARKED_CELLS in browser.get(f"{page}findings.csv").text
     answer = httpx.get(f"{web.url}/api/validations/{run.pk}/findings", headers=program.headers, timeout=60)
     assert MARKED_CELLS in answer.text
+
+
+# --- Connections of the web process to PostgreSQL -------------------------------------------------------------
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no connections to share")
+def test_requests_share_their_connections_and_get_new_ones_when_the_server_ended_them(
+    web: WebProcess, browser: httpx.Client
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connections to share")
+    before = _backends()
+    for _ in range(40):
+        assert browser.get("/o/erables/").status_code == 200
+    # One request after the other; a second connection may have served a page's live stream.
+    opened = _backends() - before
+    assert len(opened) <= 2
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [[*opened]])
+    assert browser.get("/o/erables/").status_code == 200
+
+
+def _backends() -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        return {pid for (pid,) in cursor.fetchall()}
