@@ -5,12 +5,11 @@ from them; nothing there counts jobs. By worker, recent failures, error groups a
 index and within the period.
 """
 
-import operator
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import (
@@ -42,6 +41,8 @@ LONGEST_BY_WORKER = timedelta(days=1)
 # Points of a course over time: as many as a chart shows well; and of the small one beside an error group.
 MOST_POINTS = 90
 GROUP_POINTS = 24
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +138,6 @@ class Tally:
     waits: list[int] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
 
-    def add(self, other: "Tally") -> None:
-        """Count these too."""
-        self.enqueued += other.enqueued
-        self.succeeded += other.succeeded
-        self.failed += other.failed
-        self.lost += other.lost
-        self.cancelled += other.cancelled
-        self.handed_back += other.handed_back
-        self.postponed += other.postponed
-        self.retried += other.retried
-        self.wait_ms += other.wait_ms
-        self.run_ms += other.run_ms
-        self.longest_run_ms = max(self.longest_run_ms, other.longest_run_ms)
-        self.waits = histograms.added(self.waits, other.waits)
-        self.runs = histograms.added(self.runs, other.runs)
-
     @property
     def started(self) -> int:
         """Attempts that started."""
@@ -207,54 +192,52 @@ class Point:
 
 @dataclass(slots=True)
 class Reading:
-    """The counts of one period, by queue, task and point of time."""
+    """The counts of one period, by queue, task and point of time; each as one list of all numbers of a Tally."""
 
     period: Period
-    cells: dict[tuple[str, str, int], Tally]
+    cells: dict[tuple[str, str, int], list[int]]
 
     def totals(self) -> Tally:
         """Everything together."""
-        return _sum(self.cells.values())
+        return _tally(_sum(list(self.cells.values())))
 
     def by_task(self) -> list[tuple[str, str, Tally]]:
         """Queue, task and what happened, the most frequent first."""
-        tasks: dict[tuple[str, str], Tally] = defaultdict(Tally)
-        for (queue, task, _place), tally in self.cells.items():
-            tasks[queue, task].add(tally)
+        tasks = self._grouped(lambda queue, task, _place: (queue, task))
         rows = [(queue, task, tally) for (queue, task), tally in tasks.items()]
         return sorted(rows, key=lambda row: (-row[2].started, row[1]))
 
     def by_queue(self) -> dict[str, Tally]:
         """What happened in each queue that saw anything."""
-        queues: dict[str, Tally] = defaultdict(Tally)
-        for (queue, _task, _place), tally in self.cells.items():
-            queues[queue].add(tally)
-        return dict(queues)
+        return self._grouped(lambda queue, _task, _place: queue)
 
     def ended_course(self) -> dict[str, list[int]]:
         """Attempts that ended in each queue over time: the course of all queues in one pass, for small charts."""
         count = len(self.period.points)
         courses: dict[str, list[int]] = defaultdict(lambda: [0] * count)
-        for (queue, _task, place), tally in self.cells.items():
-            courses[queue][place] += tally.ended
+        for (queue, _task, place), numbers in self.cells.items():
+            courses[queue][place] += sum(numbers[column] for column in _ENDED)
         return dict(courses)
 
     def course(self, queue: str = "") -> list[Point]:
         """Throughput, waits and failures over time, of one queue or of all; a point for every step."""
-        tallies = [Tally() for _at in self.period.points]
-        for (name, _task, place), tally in self.cells.items():
-            if not queue or name == queue:
-                tallies[place].add(tally)
-        return [Point(at, tally) for at, tally in zip(self.period.points, tallies, strict=True)]
+        chosen = {key: numbers for key, numbers in self.cells.items() if not queue or key[0] == queue}
+        tallies = Reading(self.period, chosen)._grouped(lambda _queue, _task, place: place)  # noqa: SLF001 -- its own
+        return [Point(at, tallies.get(place) or Tally()) for place, at in enumerate(self.period.points)]
+
+    def _grouped(self, name: Callable[[str, str, int], K]) -> dict[K, Tally]:
+        groups: dict[K, list[list[int]]] = defaultdict(list)
+        for key, numbers in self.cells.items():
+            groups[name(*key)].append(numbers)
+        return {group: _tally(_sum(members)) for group, members in groups.items()}
 
 
 def read(period: Period, *, queue: str = "", task: str = "") -> Reading:
     """The counts of a period, of one queue or task if asked."""
-    cells: dict[tuple[str, str, int], list[int]] = {}
+    cells: dict[tuple[str, str, int], list[list[int]]] = defaultdict(list)
     for moment, queue_name, task_name, numbers in _stats(period, queue, task):
-        key = (queue_name, task_name, period.place(moment))
-        cells[key] = _added(cells[key], numbers) if key in cells else numbers
-    return Reading(period, {key: _tally(numbers) for key, numbers in cells.items()})
+        cells[queue_name, task_name, period.place(moment)].append(numbers)
+    return Reading(period, {key: _sum(members) for key, members in cells.items()})
 
 
 def _stats(period: Period, queue: str, task: str) -> Iterator[tuple[datetime, str, str, list[int]]]:
@@ -279,15 +262,20 @@ _SOURCES: dict[timedelta, tuple[type[Stat], str]] = {
 _PLACES = len(histograms.BUCKETS_MS) + 1
 _ZEROS = [0] * _PLACES
 _LONGEST = _COLUMNS.index("longest_run_ms")
+_ENDED = tuple(map(_COLUMNS.index, ("succeeded", "failed", "lost")))
 
 
 def _padded(histogram: list[int]) -> list[int]:
     return histogram + _ZEROS[len(histogram) :]
 
 
-def _added(first: list[int], second: list[int]) -> list[int]:
-    total = list(map(operator.add, first, second))
-    total[_LONGEST] = max(first[_LONGEST], second[_LONGEST])
+def _sum(rows: list[list[int]]) -> list[int]:
+    """All numbers added up, the longest run kept; column by column, since a range of days has thousands of rows."""
+    if len(rows) == 1:
+        return rows[0]
+    total = list(map(sum, zip(*rows, strict=True)))
+    if rows:
+        total[_LONGEST] = max(row[_LONGEST] for row in rows)
     return total
 
 
@@ -295,13 +283,6 @@ def _tally(numbers: list[int]) -> Tally:
     count = len(_COLUMNS)
     named = dict(zip(_COLUMNS, numbers, strict=False))
     return Tally(**named, waits=numbers[count : count + _PLACES], runs=numbers[count + _PLACES :])
-
-
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    total = Tally()
-    for tally in tallies:
-        total.add(tally)
-    return total
 
 
 # --- By worker --------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def snapshot(view: View) -> dict[str, Any]:
         "alerts_more": max(0, len(alerts) - ALERTS_SHOWN),
         "totals": totals(total),
         "queues": list(_queue_rows(now, tallies, flows, reading)),
-        "charts": course_charts(course, lag),
+        "charts": course_charts(course, total, lag),
         "running": running,
         "running_more": max(0, running_count - len(running)),
         "held": held_back(now),
@@ -351,13 +351,10 @@ def totals(tally: Tally) -> list[dict[str, str]]:
     return [{"name": name, "value": value, "kind": kind} for name, value, kind in rows]
 
 
-def course_charts(course: Sequence[analyses.Point], lag: timedelta) -> list[Chart]:
+def course_charts(course: Sequence[analyses.Point], total: Tally, lag: timedelta) -> list[Chart]:
     """Throughput, waiting and failures over time; each point is shown that much after its beginning."""
     moments = [point.at + lag for point in course]
     tallies = [point.tally for point in course]
-    total = Tally()
-    for tally in tallies:
-        total.add(tally)
     ended = ngettext(
         "%(done)s attempt ended; failed or lost: %(broken)s.",
         "%(done)s attempts ended; failed or lost: %(broken)s.",

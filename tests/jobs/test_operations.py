@@ -156,7 +156,7 @@ def test_what_is_one_is_said_of_one_in_both_languages() -> None:
     with translation.override("fr"):
         row = next(row for row in overview.snapshot(View("1h", ""))["queues"] if row["name"] == "emails")
         [throughput, *_others] = overview.course_charts(
-            [Point(timezone.now(), Tally(succeeded=1))], timedelta(0)
+            [Point(timezone.now(), Tally(succeeded=1))], Tally(succeeded=1), timedelta(0)
         )
     assert row["later"] == "1 retenu · 1 bloqué"
     assert throughput.summary.startswith("1 tentative terminée")
