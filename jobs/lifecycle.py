@@ -339,7 +339,7 @@ def fail(job: Job, record: Record, cause: Cause, *, error_code: str, **fields: A
 
 
 def retry_later(job: Job, record: Record, cause: Cause, delay: timedelta, **fields: Any) -> Job:
-    """The job as waiting for its next attempt.
+    """The job as waiting for its next attempt; without a delay it keeps its place in the queue.
 
     Raises: FencedError when the attempt no longer has the job.
     """
@@ -350,7 +350,7 @@ def retry_later(job: Job, record: Record, cause: Cause, delay: timedelta, **fiel
         cause,
         outcome,
         record,
-        due_at=Now() + delay,
+        due_at=Now() + delay if delay else F("due_at"),
         sent_at=None,
         **_error_of(record, ""),
         **fields,
@@ -376,7 +376,9 @@ def postpone(job: Job, record: Record, delay: timedelta, **fields: Any) -> Job:
 
 
 def hand_back(job: Job, record: Record, **fields: Any) -> Job:
-    """The job back in its queue, at no cost of an attempt.
+    """The job back in its queue and at its old place there, at no cost of an attempt.
+
+    A deploy would else send it behind everything that was asked for since.
 
     Raises: FencedError when the attempt no longer has the job.
     """
@@ -386,7 +388,6 @@ def hand_back(job: Job, record: Record, **fields: Any) -> Job:
         Cause.HANDED_BACK,
         AttemptOutcome.HANDED_BACK,
         record,
-        due_at=Now(),
         sent_at=None,
         attempt=F("attempt") - 1,
         **fields,
@@ -402,7 +403,6 @@ def hand_back_many(jobs: Sequence[Job]) -> list[Job]:
             S.QUEUED,
             Cause.HANDED_BACK,
             {"outcome": AttemptOutcome.HANDED_BACK},
-            due_at=Now(),
             sent_at=None,
             attempt=F("attempt") - 1,
         )

@@ -109,11 +109,14 @@ def too_old(scene: Scene) -> Iterator[Sighting]:
 
 
 def _ready_since(waiting: QuerySet[Job]) -> datetime | None:
-    """Since when the job can start that waits for longest, of those created first: not while it was paused."""
-    releases = JobEvent.objects.filter(job=OuterRef("pk"), cause=Cause.RESUMED).order_by("-id")
+    """Since when the job can start that waits for longest, of those created first: not while it was paused or ran."""
+    releases = JobEvent.objects.filter(job=OuterRef("pk"), cause__in=_READY_AGAIN).order_by("-id")
     first = waiting.order_by("created_at").annotate(released_at=Subquery(releases.values("at")[:1]))
     rows = first.values_list("due_at", "released_at")[: census.LOOKED_AT_FOR_OLDEST]
     return min((max(due, released or due) for due, released in rows), default=None)
+
+
+_READY_AGAIN = (Cause.RESUMED, Cause.HANDED_BACK, Cause.LEASE_OVER, Cause.PROCESS_DIED)
 
 
 def _paused() -> dict[str, set[int]]:

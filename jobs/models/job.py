@@ -70,7 +70,8 @@ class Job(models.Model):
     slot = models.PositiveSmallIntegerField(_("place"), null=True, blank=True)
 
     created_at = models.DateTimeField(_("created at"))
-    # When it should run, or should have: the waiting time of an attempt counts from here.
+    # When it should run, or should have: its place in the queue, and the waiting time of an attempt counts from here. A
+    # job that lost its attempt through no fault of its own keeps it.
     due_at = models.DateTimeField(_("due at"))
     # When its id last went to Redis; empty means that the dispatcher still has to send it.
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)

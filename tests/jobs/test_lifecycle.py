@@ -147,6 +147,15 @@ def test_a_job_that_is_handed_back_has_lost_no_attempt(seat: Seat) -> None:
     assert Attempt.objects.get(job=job).outcome == AttemptOutcome.HANDED_BACK
 
 
+def test_a_job_that_lost_its_attempt_through_no_fault_of_its_own_keeps_its_place(seat: Seat) -> None:
+    jobs = [running_job(seat) for _ in range(3)]
+    lifecycle.hand_back(jobs[0], Record())
+    lifecycle.hand_back_many(jobs[1:2])
+    lifecycle.retry_later(jobs[2], Record(), Cause.LEASE_OVER, timedelta(0))
+    for job in jobs:
+        assert Job.objects.get(pk=job.pk).due_at == job.due_at
+
+
 def test_a_postponed_job_has_lost_no_attempt(seat: Seat) -> None:
     job = lifecycle.postpone(running_job(seat), Record(), timedelta(minutes=5))
     assert (job.status, job.attempt) == (S.SCHEDULED, 0)
