@@ -27,6 +27,7 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
 from config.checks import refuse_unsafe_settings
+from config.startup import load_site
 from config.uploads import (
     BodyRefusedError,
     BodyTooLargeError,
@@ -321,3 +322,4 @@ django.setup(set_prefix=False)
 refuse_unsafe_settings()
 pool_connections()
 application = Handler()
+load_site()
