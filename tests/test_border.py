@@ -75,6 +75,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "validations:run-cancel": (RUN, "post"),
     "validations:run-retry": (RUN, "post"),
     "validations:run-again": (RUN, "post"),
+    "validations:run-replaces": (RUN, "post"),
     "validations:run-delete": (RUN, "post"),
     "notifications:inbox": (OWN, "get"),
     "notifications:read-all": (OWN, "post"),

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 from ninja import Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import ConfigDict, StringConstraints
@@ -120,6 +121,9 @@ class UploadOptions(CamelSchema):
         None, description="The line of the column names; 0 means that there are none"
     )
     sheet: int | None = Field(None, description="The sheet of a workbook by its number, the first being 1")
+    replaces: UUID | None = Field(
+        None, description="The validation whose file this one corrects: its lines do not count as billed"
+    )
 
 
 class FindingFilters(CamelSchema):
@@ -157,6 +161,7 @@ def create_validation(
             include={"encoding", "delimiter", "quotechar", "escapechar", "header_line", "sheet"}
         ),
         idempotency_key=request.headers.get("Idempotency-Key", "")[:100],
+        replaces=_replaced(organization, options.replaces),
     )
     return Status(202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id))
 
@@ -252,6 +257,15 @@ def find_validation(request: HttpRequest, run_id: UUID, permission: str) -> Vali
     if run is None or not request.user.has_perm(permission, run):
         raise Http404
     return run
+
+
+def _replaced(organization: Organization, run_id: UUID | None) -> ValidationRun | None:
+    """The organization's run that the sender names, if any.
+
+    Raises: Http404 when it has none of that id.
+    """
+    runs = ValidationRun.objects.for_organization(organization)
+    return get_object_or_404(runs, pk=run_id) if run_id else None
 
 
 def _profile(organization: Organization, name: str) -> Profile:

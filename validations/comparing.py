@@ -42,10 +42,10 @@ def earlier_runs(run: ValidationRun) -> QuerySet[ValidationRun]:
 
 
 def previous_run(run: ValidationRun, reading: dict[str, Any] | None = None) -> ValidationRun | None:
-    """The earlier run to compare with: the one it repeats, else one of its file name, else one with its columns."""
+    """The earlier run to compare with: the one it stands in for, else one of its name, else one with its columns."""
     runs = earlier_runs(run)
-    if run.repeats_id and (repeated := runs.filter(pk=run.repeats_id).first()):
-        return repeated
+    if named := runs.filter(pk__in=[pk for pk in (run.replaces_id, run.repeats_id) if pk]).last():
+        return named
     if same_name := runs.filter(file_name=run.file_name).first():
         return same_name
     labels = _labels(reading or run.reading)

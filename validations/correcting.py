@@ -30,7 +30,7 @@ def provide_file(job: RunningJob, run: ValidationRun) -> None:
     with tempfile.TemporaryDirectory(prefix="correct-", dir=engine_folder()) as folder:
         path = Path(folder) / "corrected.csv"
         changes = changes_of(source, Decisions.from_json(run.corrections))
-        encoding = rebuilding.write_table(source, path, changes)
+        encoding = rebuilding.write_table(source, path, lambda: rebuilding.table_of(source, changes))
         with path.open("rb") as written:
             run.sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         run.size_bytes = path.stat().st_size

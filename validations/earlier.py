@@ -4,13 +4,13 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from operator import or_
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from validations.engine.check import EARLIER_COLUMNS, Check, EarlierRun, Span
 from validations.models import BillingRecord, RunStatus, ValidationRun, Verdict
+from validations.replacing import replaced_by
 
 # Rows between two looks at whether the job was cancelled; that many are in memory at once.
 CHUNK_ROWS = 5_000
@@ -44,8 +44,8 @@ def hand_over(check: Check, run: ValidationRun, checkpoint: Callable[[], None]) 
 def earlier_runs(run: ValidationRun, spans: Sequence[Span]) -> list[EarlierRun]:
     """The organization's runs that were sent before this one and completed, the oldest first.
 
-    Left out are those this one repeats, and those whose dates of service no span touches; refused ones too, unless a
-    rule wants them.
+    Left out are those this one stands in for, and those whose dates of service no span touches; refused ones too,
+    unless a rule wants them.
     """
     first, last = min(span.first for span in spans), max(span.last for span in spans)
     runs = ValidationRun.objects.for_organization(run.organization_id).filter(
@@ -54,7 +54,7 @@ def earlier_runs(run: ValidationRun, spans: Sequence[Span]) -> list[EarlierRun]:
     if not any(span.includes_refused for span in spans):
         runs = runs.exclude(verdict=Verdict.REFUSED)
     outside = Q(result__first_day__gt=last) | Q(result__last_day__lt=first)
-    found = runs.exclude(pk__in=_repeated(run)).exclude(outside).order_by("created_at")
+    found = runs.exclude(pk__in=replaced_by(run)).exclude(outside).order_by("created_at")
     return [
         EarlierRun(
             number=earlier.result_id or 0,
@@ -65,16 +65,6 @@ def earlier_runs(run: ValidationRun, spans: Sequence[Span]) -> list[EarlierRun]:
         )
         for earlier in found.only("result_id", "file_name", "created_at", "verdict", "organization_id")
     ]
-
-
-def _repeated(run: ValidationRun) -> list[UUID]:
-    """The runs of the same upload that this one goes back to."""
-    found: list[UUID] = []
-    current = run
-    while current.repeats_id is not None and current.repeats_id not in found:
-        found.append(current.repeats_id)
-        current = ValidationRun.unscoped.only("repeats_id", "organization_id").get(pk=current.repeats_id)
-    return found
 
 
 def _records(

@@ -29,7 +29,8 @@ class ExportRequest(CamelSchema):
     """Which file of a run, and of which findings."""
 
     format: Text = Field(
-        description="annotated-xlsx, annotated-csv, cleaned-csv, findings-csv, findings-xlsx, report-json or report-pdf"
+        description="corrected-csv, annotated-xlsx, annotated-csv, cleaned-csv, findings-csv, findings-xlsx, "
+        "report-json or report-pdf"
     )
     code: Text = ""
     severity: Literal["", "error", "warning", "info"] = ""

@@ -28,7 +28,8 @@ def is_direct(run: ValidationRun, kind: Format) -> bool:
 def send_now(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Iterator[bytes]:
     """The bytes of the file in the reader's language, noted in the run's log."""
     log_step(run, "downloaded", format=kind.name, user_id=by.pk)
-    return as_asked(kind.blocks(Source(run=run, language=reader_language(), wanted=wanted)))
+    source = Source(run=run, language=reader_language(), wanted=kind.settled(run, wanted))
+    return as_asked(kind.blocks(source))
 
 
 def request_export(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Export:
@@ -43,7 +44,7 @@ def request_export(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User
             "format": kind.name,
             "language": reader_language(),
             "time_zone": timezone.get_current_timezone_name(),
-            "wanted": wanted_fields(wanted),
+            "wanted": wanted_fields(kind.settled(run, wanted)),
         }
         usable = Q(status=ExportStatus.WAITING) | Q(status=ExportStatus.READY, expires_at__gt=timezone.now())
         exports = Export.objects.for_organization(run.organization_id)

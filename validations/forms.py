@@ -95,3 +95,5 @@ class UploadForm(ReadingForm):
     """What is sent beside the files, which are judged one by one: the key makes sure that nothing is made twice."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    # The run whose file the one that is sent now corrects.
+    replaces = forms.UUIDField(widget=forms.HiddenInput, required=False)

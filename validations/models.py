@@ -105,6 +105,8 @@ class ValidationRun(TenantModel):
     job = models.OneToOneField("jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     # The run that this one repeats, when it was started by "run again".
     repeats = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # The run whose file this one's file corrects, as its sender said: what that one holds was never billed.
+    replaces = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     file = models.FileField(_("file"), upload_to=upload_path, max_length=200, blank=True)
     file_name = models.CharField(_("file name"), max_length=255)

@@ -75,20 +75,21 @@ def table_of(run: ValidationRun, changes: Changes | None = None) -> Iterator[lis
         yield row.cells
 
 
-def write_table(run: ValidationRun, target: Path, changes: Changes | None = None) -> str:
+def write_table(run: ValidationRun, target: Path, table: Callable[[], Iterable[list[str]]]) -> str:
     """The encoding in which the table was written, with the separator, quotes and line ends of the file as sent.
 
-    That is the encoding of the sent file too, unless a change has letters that it cannot hold; then it is UTF-8.
+    That is the encoding of the sent file too, unless a cell has letters that it cannot hold; then it is UTF-8, and the
+    table is asked for once more.
     """
     reading = run.reading
     encoding = str(reading.get("encoding") or "utf-8")
     if encoding == "utf-8" and reading.get("had_bom"):
         encoding = "utf-8-sig"
     try:
-        _write(target, encoding, reading, table_of(run, changes))
+        _write(target, encoding, reading, table())
     except (UnicodeEncodeError, LookupError):
         # A byte-order mark says at once what the file is written in.
-        _write(target, "utf-8-sig", reading, table_of(run, changes))
+        _write(target, "utf-8-sig", reading, table())
         return "utf-8"
     return str(reading.get("encoding") or "utf-8")
 

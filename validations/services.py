@@ -48,10 +48,12 @@ def create_run(
     profile: Profile,
     options: Mapping[str, Any] | None = None,
     idempotency_key: str = "",
+    replaces: ValidationRun | None = None,
 ) -> tuple[ValidationRun, bool]:
     """The run of an uploaded file and whether it is new; its job is recorded with it.
 
-    The same idempotency key gives the run that it gave first.
+    The same idempotency key gives the run that it gave first. Lines of the run that the file replaces do not count as
+    billed.
 
     Raises: UploadRefusedError, with nothing stored.
     """
@@ -69,6 +71,7 @@ def create_run(
         sha256=getattr(upload, "sha256", ""),
         options=cleaned,
         idempotency_key=idempotency_key,
+        replaces=replaces,
     )
     _store_file(run, upload)
     try:
@@ -123,8 +126,15 @@ def follow_restart(*, job: Job, replaces: Job | None, by: User | None) -> None:
     log_step(run, "retried", **({"user_id": by.pk} if by else {}))
 
 
-def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profile: Profile) -> ValidationRun:
-    """A new run of the same stored file, read in another way or checked by another profile.
+def run_again(
+    *,
+    run: ValidationRun,
+    by: User,
+    options: Mapping[str, Any],
+    profile: Profile,
+    replaces: ValidationRun | None = None,
+) -> ValidationRun:
+    """A new run of the same stored file, read in another way, checked by another profile, or replacing another file.
 
     Raises: FileGoneError when the file is no longer stored; UploadRefusedError for invalid options, and where
     an upload would be refused.
@@ -137,6 +147,7 @@ def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profi
         created_by=by,
         profile=profile,
         repeats=run,
+        replaces=replaces,
         file_name=run.file_name,
         size_bytes=run.size_bytes,
         sha256=run.sha256,
@@ -147,6 +158,33 @@ def run_again(*, run: ValidationRun, by: User, options: Mapping[str, Any], profi
             _store_file(again, stored)
     except FileNotFoundError:
         raise FileGoneError from None
+    _record(again, by)
+    return again
+
+
+def check_as_replacement(*, run: ValidationRun, earlier: ValidationRun, by: User) -> ValidationRun:
+    """A new run that counts no line of the earlier run as billed: this run's file corrects that one's.
+
+    It is of the same stored file; once that is deleted, of the table that it held.
+
+    Raises: UploadRefusedError where an upload would be refused.
+    """
+    try:
+        return run_again(run=run, by=by, options=run.options, profile=run.profile, replaces=earlier)
+    except FileGoneError:
+        pass
+    _check_limits(run.organization)
+    again = ValidationRun(
+        organization=run.organization,
+        created_by=by,
+        profile=run.profile,
+        repeats=run,
+        replaces=earlier,
+        file_name=run.file_name,
+        size_bytes=0,
+        options=run.options | reading_options(run),
+        corrections=Decisions().to_json(),
+    )
     _record(again, by)
     return again
 

@@ -38,14 +38,16 @@ class Week:
 def first_pass(organization: Organization) -> list[Week]:
     """The last weeks, the oldest first; empty where nothing was sent before this week.
 
-    A file is first sent by a run that repeats no other, under a name that was not sent before.
+    A file is first sent by a run that repeats and replaces no other, under a name that was not sent before.
     """
     monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
     oldest = monday - timedelta(weeks=WEEKS - 1)
     runs = ValidationRun.objects.for_organization(organization)
     before = runs.filter(file_name=OuterRef("file_name"), created_at__lt=OuterRef("created_at"))
     since = timezone.make_aware(datetime.combine(oldest, time.min))
-    first = runs.filter(~Exists(before), status=RunStatus.COMPLETED, repeats=None, created_at__gte=since)
+    first = runs.filter(
+        ~Exists(before), status=RunStatus.COMPLETED, repeats=None, replaces=None, created_at__gte=since
+    )
     wrong = Cast(KeyTextTransform("rows_with_errors", "summary"), BigIntegerField())
     found = (
         first.annotate(week=TruncWeek("created_at"))

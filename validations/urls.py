@@ -31,5 +31,6 @@ urlpatterns = [
     path("runs/<uuid:run_id>/cancel/", acts.run_cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", acts.run_retry, name="run-retry"),
     path("runs/<uuid:run_id>/again/", acts.run_again, name="run-again"),
+    path("runs/<uuid:run_id>/replaces/", acts.run_replaces, name="run-replaces"),
     path("runs/<uuid:run_id>/delete/", acts.run_delete, name="run-delete"),
 ]

@@ -56,7 +56,7 @@ def test_the_file_is_written_in_the_senders_own_dialect(
     sent = (line_end.join([HEADER, *ROWS]) + line_end).replace('" Est "', " Est ").encode(encoding)
     run = checked(organization, member, sent)
     target = tmp_path / "again.csv"
-    rebuilding.write_table(run, target)
+    rebuilding.write_table(run, target, lambda: rebuilding.table_of(run))
     assert target.read_bytes().decode(encoding) == sent.decode(encoding)
 
 
@@ -94,5 +94,6 @@ def test_a_fix_that_the_encoding_cannot_hold_is_not_lost(
 ) -> None:
     run = checked(organization, member, "\r\n".join([HEADER, *ROWS]).encode("cp1252"))
     target = tmp_path / "again.csv"
-    rebuilding.write_table(run, target, rebuilding.Changes(lambda first, last: {(1, 8): "Łódź"}))
+    changes = rebuilding.Changes(lambda first, last: {(1, 8): "Łódź"})
+    rebuilding.write_table(run, target, lambda: rebuilding.table_of(run, changes))
     assert "Łódź" in target.read_bytes().decode("utf-8-sig")

@@ -31,6 +31,7 @@ RUN_ADDRESSES = {
     "run-cancel": "post",
     "run-retry": "post",
     "run-again": "post",
+    "run-replaces": "post",
     "run-delete": "post",
 }
 ORGANIZATION_ADDRESSES = {
@@ -107,7 +108,9 @@ def test_visitors_are_sent_to_the_sign_in_page(
     assert response["Location"].startswith(reverse("organizations:sign-in"))
 
 
-@pytest.mark.parametrize("name", ["run-cancel", "run-retry", "run-again", "run-delete", "run-findings-csv"])
+@pytest.mark.parametrize(
+    "name", ["run-cancel", "run-retry", "run-again", "run-replaces", "run-delete", "run-findings-csv"]
+)
 def test_a_viewer_may_look_and_change_nothing(
     viewer_client: Client, organization: Organization, name: str
 ) -> None:
@@ -117,7 +120,7 @@ def test_a_viewer_may_look_and_change_nothing(
     assert url not in page(viewer_client, "run-detail", organization, run)
 
 
-@pytest.mark.parametrize("name", ["run-cancel", "run-retry", "run-again", "run-delete"])
+@pytest.mark.parametrize("name", ["run-cancel", "run-retry", "run-again", "run-replaces", "run-delete"])
 def test_e05_nothing_happens_by_get_or_without_the_forms_token(
     owner: User, organization: Organization, name: str
 ) -> None:

@@ -78,7 +78,7 @@ class ValidationRunAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("file_name", "display_size"),
                     ("display_stored", "file_deleted_at"),
-                    ("profile", "display_repeats"),
+                    ("profile", "display_repeats", "display_replaces"),
                     "sha256",
                 )
             },
@@ -206,6 +206,11 @@ class ValidationRunAdmin(ReadOnlyAdmin):
     def display_repeats(self, run: ValidationRun) -> str:
         """The run that this one repeats."""
         return link_to(run.repeats)
+
+    @admin.display(description=gettext_lazy("replaces"))
+    def display_replaces(self, run: ValidationRun) -> str:
+        """The run whose file this one's file corrects."""
+        return link_to(run.replaces)
 
     @admin.display(description=gettext_lazy("options"))
     def display_options(self, run: ValidationRun) -> str:

@@ -38,6 +38,10 @@ class Format(ABC):
         """About how many rows the file will have: what decides whether a worker makes it."""
         return run.error_count + run.warning_count + run.info_count
 
+    def settled(self, run: ValidationRun, wanted: Wanted) -> Wanted:
+        """What is wanted, with all that the file depends on and may change before it is made."""
+        return wanted
+
     @abstractmethod
     def blocks(self, source: Source) -> Iterator[bytes]:
         """The bytes of the file, a few kilobytes at a time; flat in memory whatever the number of rows.

@@ -1,17 +1,17 @@
 """What a file is made from: a completed run, the findings asked for, the rows of the file, each read once."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
 from validations import rebuilding
 from validations.models import Finding, ValidationRun
 from validations.querysets import FindingFilter, findings_filtered, findings_of
-from validations.rebuilding import Row
+from validations.rebuilding import Changes, Row
 
 T = TypeVar("T")
 
@@ -33,6 +33,8 @@ class Wanted:
     value: str | None = None
     search: str = ""
     sort: str = "line"
+    # The decisions about fixes, as validations.fixes.Decisions writes them.
+    fixes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def filter(self) -> FindingFilter:
@@ -59,9 +61,9 @@ class Source:
         found = findings_filtered(self.run, self.wanted.filter, self.wanted.sort)
         return self._counted(_in_pieces(found))
 
-    def table(self) -> Iterator[Row]:
-        """The rows of the file as they were sent, read piece by piece."""
-        return self._counted(rebuilding.rows_of(self.run))
+    def table(self, changes: Changes | None = None) -> Iterator[Row]:
+        """The rows of the file as they were sent but for the changes, read piece by piece."""
+        return self._counted(rebuilding.rows_of(self.run, changes))
 
     def rows(self) -> Iterator[tuple[Row, list[Finding]]]:
         """The same rows, each with all of its findings."""

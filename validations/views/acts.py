@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from validations import services
 from validations.forms import ReadingForm
 from validations.intake import UploadRefusedError
+from validations.replacing import likely_replaced
 from validations.views.shared import CHANGE, DELETE, address_of, enter, find_run, person
 
 
@@ -59,6 +60,24 @@ def run_again(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespons
     except services.FileGoneError:
         messages.error(request, _("The file is no longer stored. Send it again."))
         return redirect(address_of(run))
+    except UploadRefusedError as refusal:
+        messages.error(request, refusal.message)
+        return redirect(address_of(run))
+    return redirect(address_of(again))
+
+
+@login_required
+@require_POST
+def run_replaces(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpResponse:
+    """Check the file once more as the corrected version of the one that billed most of its lines already."""
+    organization = enter(request, slug, CHANGE)
+    run = find_run(organization, run_id)
+    earlier = likely_replaced(run)
+    if earlier is None:
+        messages.info(request, _("The lines of this file were not in an earlier one."))
+        return redirect(address_of(run))
+    try:
+        again = services.check_as_replacement(run=run, earlier=earlier, by=person(request))
     except UploadRefusedError as refusal:
         messages.error(request, refusal.message)
         return redirect(address_of(run))

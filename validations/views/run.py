@@ -26,6 +26,7 @@ from validations.querysets import (
     same_file_earlier,
 )
 from validations.readings import sureness
+from validations.replacing import likely_replaced
 from validations.views.shared import VIEW, enter, find_run
 
 
@@ -66,6 +67,7 @@ def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
         "chosen_is_safe": chosen_code in SAFE,
         "chosen_is_accepted": chosen_code in decisions.rules,
         "compared": pages.compared_before(run),
+        "resent": likely_replaced(run),
         "column_bars": pages.column_bars(run),
         "not_checked": pages.not_checked(run),
         "explorer": explorer,

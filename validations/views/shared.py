@@ -36,7 +36,9 @@ def find_run(organization: Organization, run_id: uuid.UUID) -> ValidationRun:
     """
     runs = ValidationRun.objects.for_organization(organization)
     run: ValidationRun | None = (
-        runs.select_related("profile", "job", "created_by", "organization").filter(pk=run_id).first()
+        runs.select_related("profile", "job", "created_by", "organization", "replaces")
+        .filter(pk=run_id)
+        .first()
     )
     if run is None:
         raise Http404

@@ -51,7 +51,7 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
         return _upload_page(request, organization, form, [])
     form = UploadForm(organization, request.POST)
     files = request.FILES.getlist("files")
-    problems = _form_problems(form, files)
+    problems = _form_problems(organization, form, files)
     if problems:
         return _refused(request, organization, form, problems, status=422)
     runs, refusals = _receive(request, organization, form, files)
@@ -83,6 +83,7 @@ def _receive(
                 options=form.options,
                 # The content belongs to the key: another file in the same open form is another run.
                 idempotency_key=f"{form.cleaned_data['key']}-{index}-{digest}",
+                replaces=_replaced(organization, form.cleaned_data["replaces"]),
             )
         except UploadRefusedError as refusal:
             refusals.append((file, refusal))
@@ -135,6 +136,7 @@ def _upload_page(
         "nav": "upload",
         # A form that was refused is another submission when it is sent again.
         "key": uuid.uuid4(),
+        "replaced": _replaced(organization, form["replaces"].value()),
         "extensions": ", ".join(extension[1:].upper() for extension in ALLOWED_EXTENSIONS),
         "limit_bytes": settings.UPLOAD_MAX_BYTES,
         "limit_files": settings.UPLOAD_MAX_FILES,
@@ -147,7 +149,19 @@ def _upload_page(
     return render(request, "validations/upload.html", context)
 
 
-def _form_problems(form: UploadForm, files: Sequence[Upload]) -> list[Problem]:
+def _replaced(organization: Organization, value: Any) -> ValidationRun | None:
+    """The organization's run that the form or its address names."""
+    try:
+        run_id = uuid.UUID(str(value))
+    except ValueError:
+        return None
+    found: ValidationRun | None = (
+        ValidationRun.objects.for_organization(organization).filter(pk=run_id).first()
+    )
+    return found
+
+
+def _form_problems(organization: Organization, form: UploadForm, files: Sequence[Upload]) -> list[Problem]:
     problems = []
     if not files:
         problems.append(Problem(_("Select a file.")))
@@ -155,12 +169,15 @@ def _form_problems(form: UploadForm, files: Sequence[Upload]) -> list[Problem]:
         problems.append(
             Problem(UploadRefusedError("too-many-files", count=settings.UPLOAD_MAX_FILES).message)
         )
+    if len(files) > 1 and form["replaces"].value():
+        problems.append(Problem(_("A corrected file replaces one file: select one.")))
     for name, errors in form.errors.items():
-        if name != "key":
+        if name not in ("key", "replaces"):
             problems.extend(
                 Problem(str(error), str(form.fields[name].label), f"id_{name}") for error in errors
             )
-    if "key" in form.errors:
+    replaced = form["replaces"].value()
+    if "key" in form.errors or (replaced and _replaced(organization, replaced) is None):
         problems.append(Problem(_("The form was incomplete. Choose the files again and send it."), target=""))
     return problems
 
@@ -170,8 +187,10 @@ def _as_problems(refusals: list[tuple[Upload, UploadRefusedError]]) -> list[Prob
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
-    """What a link may set beforehand: the profile and the reading options."""
-    return {name: request.GET[name] for name in ("profile", *READING_OPTIONS) if request.GET.get(name)}
+    """What a link may set beforehand: the profile, the run that is replaced, and the reading options."""
+    return {
+        name: request.GET[name] for name in ("profile", "replaces", *READING_OPTIONS) if request.GET.get(name)
+    }
 
 
 def _default_profile_name(form: ReadingForm) -> str:

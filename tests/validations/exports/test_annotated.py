@@ -174,9 +174,14 @@ def test_the_cleaned_file_is_rfc_4180(sent: ValidationRun, export: Export) -> No
 
 
 def test_b06_every_spreadsheet_format_neutralises_every_formula(run: ValidationRun, export: Export) -> None:
-    for name, delimiter in (("findings-csv", ","), ("annotated-csv", ";"), ("cleaned-csv", ",")):
+    for name, delimiter in (
+        ("findings-csv", ","),
+        ("annotated-csv", ";"),
+        ("cleaned-csv", ","),
+        ("corrected-csv", ";"),
+    ):
         text = export(name, run).decode(
-            "cp1252" if name == "annotated-csv" else "utf-8-sig", errors="replace"
+            "cp1252" if name in ("annotated-csv", "corrected-csv") else "utf-8-sig", errors="replace"
         )
         cells = [
             cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in row

@@ -10,7 +10,8 @@ from validations.exports import formats, in_order
 def test_every_file_of_the_package_is_a_format_or_shared_by_formats() -> None:
     assert formats.broken == {}
     assert [entry.name for entry in in_order()] == [
-        "annotated-xlsx", "report-pdf", "findings-xlsx", "findings-csv", "annotated-csv", "cleaned-csv", "report-json",
+        "corrected-csv", "annotated-xlsx", "report-pdf", "findings-xlsx", "findings-csv", "annotated-csv",
+        "cleaned-csv", "report-json",
     ]  # fmt: skip
 
 

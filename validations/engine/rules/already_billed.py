@@ -38,9 +38,10 @@ class AlreadyBilled(Rule):
             "dossier, code, date, début, patient et médecin.",
         ),
         fix=Text(
-            "Remove the line. If the earlier file was never sent to the payer, delete its run here and check again.",
-            "Supprimez la ligne. Si le fichier précédent n'a jamais été envoyé au payeur, supprimez ici sa "
-            "vérification et recommencez.",
+            "Remove the line. If this file is the corrected version of the earlier one, say so above, or send it with "
+            "“Send the corrected file” on the page of that one.",
+            "Supprimez la ligne. Si ce fichier est la version corrigée du précédent, dites-le plus haut, ou "
+            "envoyez-le par « Envoyer le fichier corrigé » sur la page de celui-là.",
         ),
     )
 
