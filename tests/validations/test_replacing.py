@@ -60,9 +60,11 @@ def page_of(run: ValidationRun, client: Client) -> str:
 
 
 def test_the_corrected_file_is_sent_from_the_page_of_the_run(
-    first: ValidationRun, organization: Organization, member_client: Client
+    organization: Organization, member: User, member_client: Client
 ) -> None:
-    ValidationRun.unscoped.filter(pk=first.pk).update(verdict="accepted_with_warnings")
+    with_point = LINE.format(n=4, code="15804").replace("22,75", "22.75")
+    first = checked(organization, member, content(1, 2, 3, extra=with_point))
+    assert first.verdict == "accepted_with_warnings"
     link = re.search(r'href="([^"]+replaces=[^"]+)"', page_of(first, member_client))
     assert link
     form = member_client.get(link[1].replace("&amp;", "&")).content.decode()

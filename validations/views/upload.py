@@ -130,16 +130,17 @@ def _refused(
 def _upload_page(
     request: HttpRequest, organization: Organization, form: UploadForm, problems: list[Problem]
 ) -> HttpResponse:
+    replaced = _replaced(organization, form["replaces"].value())
     context = {
         "form": form,
         "problems": problems,
         "nav": "upload",
         # A form that was refused is another submission when it is sent again.
         "key": uuid.uuid4(),
-        "replaced": _replaced(organization, form["replaces"].value()),
+        "replaced": replaced,
         "extensions": ", ".join(extension[1:].upper() for extension in ALLOWED_EXTENSIONS),
         "limit_bytes": settings.UPLOAD_MAX_BYTES,
-        "limit_files": settings.UPLOAD_MAX_FILES,
+        "limit_files": 1 if replaced else settings.UPLOAD_MAX_FILES,
         "accepted": ",".join(ALLOWED_EXTENSIONS),
         "profiles": [(name, profile.title) for name, profile in form.profiles.items()],
         "chosen_profile": form["profile"].value() or _default_profile_name(form),
