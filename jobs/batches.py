@@ -94,6 +94,11 @@ def seal_batch(batch: Batch) -> None:
             transaction.on_commit(lambda: settle([batch.pk]), robust=True)
 
 
+def discard_batch(batch: Batch) -> bool:
+    """Whether the batch is gone: nothing was ever added to it, and nothing will come of it."""
+    return bool(Batch.objects.filter(pk=batch.pk, total=0, sealed_at=None).delete()[0])
+
+
 def cancel_batch(*, batch: Batch, by: AbstractBaseUser | HttpRequest | None, reason: str = "") -> bool:
     """Whether the batch still went on: its waiting jobs are cancelled, its running ones asked to stop.
 

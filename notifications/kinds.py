@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 KIND_NAMES = {
     "run_finished": _("run finished"),
     "run_failed": _("run failed"),
+    "batch_finished": _("files sent together finished"),
     "report_ready": _("report ready"),
     "alert": _("alert of the job platform"),
 }

@@ -4,6 +4,7 @@ English stands in the sources, so only the other languages need a catalogue: com
 and in step with the sources.
 """
 
+import ast
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).resolve().parent.parent
+APPS = ("config", "jobs", "organizations", "validations", "notifications")
+_TRANSLATING = {"_", *(f"{kind}gettext{lazy}" for kind in ("", "n", "p", "np") for lazy in ("", "_lazy"))}
 # French puts a no-break space there; an ordinary one lets the mark fall to the next line.
 _ORDINARY_SPACE = re.compile(r" [;:?!»](?!\w)|« ")
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
@@ -91,11 +94,20 @@ def extract(root: Path, language: str) -> None:
     subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
 
 
+def hidden(path: Path) -> Iterator[str]:
+    """One sentence for each text that gettext does not find, since it stands inside an f-string."""
+    for part in ast.walk(ast.parse(path.read_text())):
+        if isinstance(part, ast.JoinedStr):
+            for call in ast.walk(part):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) in _TRANSLATING:
+                    yield f"line {call.lineno}: translate it before the f-string: {ast.unparse(call)}"
+
+
 def out_of_step(path: Path) -> Iterator[str]:
     """One sentence for each message that stands in only one of catalogue and sources; needs gettext."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in ("config", "jobs", "organizations", "validations", "notifications", "templates"):
+        for name in (*APPS, "templates"):
             ignore = shutil.ignore_patterns("__pycache__", "*.mo", "*.csv")
             shutil.copytree(ROOT / name, copy / name, ignore=ignore)
         extract(copy, path.parts[-3])
@@ -124,6 +136,12 @@ def check() -> int:
         for path in catalogues()
         for look in looks
         for fault in look(path)
+    ]
+    found += [
+        f"{path.relative_to(ROOT)}: {fault}"
+        for app in APPS
+        for path in sorted((ROOT / app).rglob("*.py"))
+        for fault in hidden(path)
     ]
     if out_of_step not in looks:
         print("Not compared with the sources: gettext is not installed.")

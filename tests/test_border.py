@@ -21,7 +21,7 @@ from organizations.models import ApiKey, Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.news import told
-from validations.models import Export, Profile, ValidationRun
+from validations.models import Export, Profile, RunBatch, ValidationRun
 
 # Stands in everything that the foreign organization has, and in no page of anybody else.
 MARK = "zqxwforeign"
@@ -35,6 +35,9 @@ OWN = "own"
 ORGANIZATION = "organization"
 RUN = "run"
 NOTICE = "notice"
+# Takes the address of an organization and files that were sent together, or those by their id alone.
+BATCH = "batch"
+API_BATCH = "api batch"
 API_RUN = "api run"
 # Takes the file of a run beside the run.
 EXPORT = "export"
@@ -58,6 +61,10 @@ KNOWN: dict[str, tuple[str, str]] = {
     "validations:upload": (ORGANIZATION, "get"),
     "validations:rules": (ORGANIZATION, "get"),
     "validations:profile-template": (ORGANIZATION, "get"),
+    "validations:batch-detail": (BATCH, "get"),
+    "validations:batch-events": (BATCH, "get"),
+    "validations:batch-progress": (BATCH, "get"),
+    "validations:batch-cancel": (BATCH, "post"),
     "validations:run-detail": (RUN, "get"),
     "validations:run-events": (RUN, "get"),
     "validations:run-progress": (RUN, "get"),
@@ -88,6 +95,8 @@ KNOWN: dict[str, tuple[str, str]] = {
     "api:openapi-view": (OPEN, "get"),
     "api:api-root": (OPEN, "get"),
     "api:create_validation": (API_UPLOAD, "post"),
+    "api:create_batch": (API_UPLOAD, "post"),
+    "api:get_batch": (API_BATCH, "get"),
     "api:get_validation": (API_RUN, "get"),
     "api:list_findings": (API_RUN, "get"),
     "api:create_export": (API_RUN, "post"),
@@ -140,6 +149,7 @@ class Foreign:
     run: ValidationRun
     notice: Notification
     export: Export
+    batch: RunBatch
 
 
 @pytest.fixture
@@ -150,7 +160,9 @@ def foreign(db: None) -> Foreign:
     Profile.objects.create(
         organization=place, name=MARK, title_en=MARK, title_fr=MARK, descriptor=factories.profile().descriptor
     )
-    return Foreign(place, run, told(place, person), factories.made_export(run, person))
+    batch = RunBatch.unscoped.create(organization=place, created_by=person, key=MARK)
+    ValidationRun.unscoped.filter(pk=run.pk).update(batch=batch)
+    return Foreign(place, run, told(place, person), factories.made_export(run, person), batch)
 
 
 @pytest.fixture
@@ -172,8 +184,8 @@ def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str,
     rest = ["quebec-medical"] if name == "validations:profile-template" else []
     if kind == ORGANIZATION:
         pairs = [([foreign.organization.slug, *rest], [MADE_UP_SLUG, *rest])]
-    elif kind in (RUN, EXPORT):
-        run, made_up = str(foreign.run.pk), str(uuid4())
+    elif kind in (RUN, EXPORT, BATCH):
+        run, made_up = str(foreign.batch.pk if kind == BATCH else foreign.run.pk), str(uuid4())
         more = [str(foreign.export.pk)] if kind == EXPORT else []
         pairs = [
             ([own.slug, run, *more], [own.slug, made_up, *more]),
@@ -183,7 +195,8 @@ def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str,
     elif kind == API_EXPORT:
         pairs = [([str(foreign.run.pk), str(foreign.export.pk)], [str(uuid4()), str(uuid4())])]
     else:
-        pairs = [([str(foreign.notice.pk if kind == NOTICE else foreign.run.pk)], [str(uuid4())])]
+        thing = {NOTICE: foreign.notice, API_BATCH: foreign.batch}.get(kind, foreign.run)
+        pairs = [([str(thing.pk)], [str(uuid4())])]
     return [(reverse(name, args=one), reverse(name, args=other)) for one, other in pairs]
 
 
@@ -221,7 +234,9 @@ def test_d01_every_address_of_the_site_is_known_to_these_tests() -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, API_RUN, EXPORT, API_EXPORT))
+@pytest.mark.parametrize(
+    "name", of_kind(ORGANIZATION, RUN, NOTICE, API_RUN, EXPORT, API_EXPORT, BATCH, API_BATCH)
+)
 def test_d01_what_is_foreign_answers_like_what_never_was(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str, method: str
 ) -> None:
@@ -236,7 +251,7 @@ def test_d01_what_is_foreign_answers_like_what_never_was(
             assert MARK not in expected.text, actor
 
 
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, EXPORT))
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, EXPORT, BATCH))
 def test_d01_people_of_another_organization_get_404_and_change_nothing(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
@@ -252,7 +267,7 @@ def test_d01_people_of_another_organization_get_404_and_change_nothing(
     assert Notification.unscoped.filter(pk=foreign.notice.pk, read_at=None).exists()
 
 
-@pytest.mark.parametrize("name", of_kind(API_RUN, API_EXPORT))
+@pytest.mark.parametrize("name", of_kind(API_RUN, API_EXPORT, API_BATCH))
 def test_d01_programs_and_people_get_404_for_a_foreign_run_in_the_api(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
@@ -282,7 +297,7 @@ def test_d01_pages_of_ones_own_organization_show_nothing_foreign(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
     address = reverse(f"validations:{name}", args=[organization.slug])
-    for query in ({}, {"q": MARK}, {"sent": str(foreign.run.pk)}, {"organization": MARK}):
+    for query in ({}, {"q": MARK}, {"replaces": str(foreign.run.pk)}, {"organization": MARK}):
         response = clients["owner"].get(address, query)
         assert response.status_code == 200
         shown = response.content.decode().replace(f'value="{MARK}"', "").replace(f"q={MARK}", "")

@@ -1,17 +1,21 @@
 """What this app tells people, without knowing who carries the news."""
 
+from collections import Counter
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
 from organizations.announcements import Announcement, announce
-from validations.models import Export, RunStatus, ValidationRun
+from validations.models import Export, RunBatch, RunStatus, ValidationRun, Verdict
 
 
 def announce_end(run: ValidationRun) -> None:
-    """Tell the sender that the run has ended; a run that they cancelled themselves is no news."""
-    if run.created_by_id is None or run.status == RunStatus.CANCELLED:
+    """Tell the sender that the run has ended.
+
+    A run that they cancelled themselves is no news; what came of files that were sent together is told once for all.
+    """
+    if run.created_by_id is None or run.status == RunStatus.CANCELLED or _is_told_with_others(run):
         return
     completed = run.status == RunStatus.COMPLETED
     parameters: dict[str, Any] = {"file_name": run.file_name}
@@ -34,6 +38,40 @@ def announce_end(run: ValidationRun) -> None:
             key=f"run:{run.pk}:{run.status}:{run.job.attempt if run.job else 0}",
             path=reverse("validations:run-detail", args=[run.organization.slug, run.pk]),
             parameters=parameters,
+        )
+    )
+
+
+def _is_told_with_others(run: ValidationRun) -> bool:
+    """Whether the batch of the run's job has not ended yet; one that is checked again later is told by itself."""
+    batch = run.job.batch if run.job else None
+    return batch is not None and batch.finished_at is None
+
+
+def announce_batch(batch_id: str) -> None:
+    """Tell the sender of several files what came of them; nothing where all of them were cancelled."""
+    batch = RunBatch.unscoped.select_related("organization").filter(pk=batch_id).first()
+    runs = list(batch.runs.exclude(status=RunStatus.CANCELLED)) if batch else []
+    if batch is None or batch.created_by_id is None or not runs:
+        return
+    verdicts = Counter(run.verdict or "failed" for run in runs)
+    announce(
+        Announcement(
+            kind="batch_finished",
+            organization_id=batch.organization_id,
+            user_ids=(batch.created_by_id,),
+            key=f"batch:{batch.pk}",
+            path=reverse("validations:batch-detail", args=[batch.organization.slug, batch.pk]),
+            parameters={
+                "files": len(runs),
+                "files_accepted": verdicts[Verdict.ACCEPTED] + verdicts[Verdict.ACCEPTED_WITH_WARNINGS],
+                "files_refused": verdicts[Verdict.REFUSED],
+                "files_failed": verdicts["failed"],
+                "rows": sum(run.rows_total or 0 for run in runs),
+                "errors": sum(run.error_count for run in runs),
+                "warnings": sum(run.warning_count for run in runs),
+                "amount_at_stake_cents": sum(run.amount_at_stake_cents or 0 for run in runs),
+            },
         )
     )
 

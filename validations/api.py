@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -15,15 +15,18 @@ from pydantic.alias_generators import to_camel
 
 from organizations.access import memberships_of
 from organizations.models import Organization
-from validations import services
+from validations import batches, services
 from validations.failures import sentence
 from validations.intake import UploadRefusedError
-from validations.models import Finding, Profile, ValidationRun
+from validations.models import Finding, Profile, RunBatch, ValidationRun
 from validations.querysets import FindingFilter, findings_page, profiles_for
 from validations.sentences import message_of, reader_language
 
 router = Router(tags=["validations"], by_alias=True)
 
+
+# What UploadOptions says about reading.
+READING = {"encoding", "delimiter", "quotechar", "escapechar", "header_line", "sheet"}
 
 # PostgreSQL takes no NUL, and would raise.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
@@ -41,6 +44,29 @@ class AcceptedBody(CamelSchema):
     validation_id: UUID
     status: str
     job_id: UUID | None
+
+
+class BatchFileBody(CamelSchema):
+    """One file of a batch: its validation, or why it was not accepted."""
+
+    file_name: str
+    validation_id: UUID | None
+    status: str = Field(description="queued, processing, completed, failed, cancelled or refused")
+    verdict: str | None
+    errors: int
+    warnings: int
+    error: "ErrorBody | None"
+
+
+class BatchBody(CamelSchema):
+    """Files that were sent together."""
+
+    batch_id: UUID
+    percent: int
+    done: int
+    total: int
+    created_at: datetime
+    files: list[BatchFileBody]
 
 
 class ErrorBody(CamelSchema):
@@ -68,6 +94,7 @@ class RunBody(CamelSchema):
     file_name: str
     size_bytes: int
     profile: str
+    batch_id: UUID | None = Field(description="The files that it was sent with")
     attempt: int
     max_attempts: int
     progress: ProgressBody
@@ -157,13 +184,55 @@ def create_validation(
         user=request.user,  # type: ignore[arg-type]  # authenticated by API_AUTH
         upload=file,
         profile=_profile(organization, options.profile),
-        options=options.dict(
-            include={"encoding", "delimiter", "quotechar", "escapechar", "header_line", "sheet"}
-        ),
+        options=options.dict(include=READING),
         idempotency_key=request.headers.get("Idempotency-Key", "")[:100],
         replaces=_replaced(organization, options.replaces),
     )
     return Status(202, AcceptedBody(validation_id=run.pk, status=run.status, job_id=run.job_id))
+
+
+@router.post(
+    "/batches",
+    response={202: BatchBody, 403: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody},
+    summary="Send several billing files together",
+)
+def create_batch(
+    request: HttpRequest, files: File[list[UploadedFile]], options: Form[UploadOptions]
+) -> Status[BatchBody]:
+    """Store the files and record a run for each; one that is refused does not keep the others out.
+
+    Send an `Idempotency-Key` header to be able to repeat the request safely. Where no file is accepted, the gravest
+    refusal is answered.
+    """
+    organization = _organization(request, options.organization, "validations.add_validationrun")
+    if len(files) > settings.UPLOAD_MAX_FILES:
+        raise UploadRefusedError("too-many-files", count=settings.UPLOAD_MAX_FILES)
+    received = batches.receive(
+        organization=organization,
+        user=request.user,  # type: ignore[arg-type]  # authenticated by API_AUTH
+        files=files,
+        profile=_profile(organization, options.profile),
+        options=options.dict(include=READING),
+        key=request.headers.get("Idempotency-Key", "")[:60] or str(uuid4()),
+    )
+    if received.batch is None:
+        raise max((refusal for _file, refusal in received.refusals), key=lambda refusal: refusal.status)
+    return Status(202, _batch_body(received.batch))
+
+
+@router.get("/batches/{uuid:batch_id}", response=BatchBody, summary="Follow files that were sent together")
+def get_batch(request: HttpRequest, batch_id: UUID) -> BatchBody:
+    """How far the files of a batch are, each with what was found in it."""
+    found = RunBatch.unscoped.select_related("organization").filter(pk=batch_id)
+    organization: Organization | None = getattr(request, "organization", None)
+    if organization is not None:
+        found = found.filter(organization=organization)
+    else:
+        found = found.filter(organization__in=memberships_of(request.user).values("organization"))
+    batch = found.first()
+    if batch is None or not request.user.has_perm("validations.view_validationrun", batch):
+        raise Http404
+    return _batch_body(batch)
 
 
 @router.get("/{uuid:validation_id}", response=RunBody, summary="Follow a run")
@@ -178,6 +247,7 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
         file_name=run.file_name,
         size_bytes=run.size_bytes,
         profile=str(run.profile),
+        batch_id=run.batch_id,
         attempt=job.attempt if job else 0,
         max_attempts=job.max_attempts if job else 0,
         progress=ProgressBody(
@@ -189,9 +259,7 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
         verdict=run.verdict or None,
         reading=run.reading,
         summary=run.summary,
-        error=ErrorBody(code=run.error_code, message=sentence(run.error_code, run.error_params))
-        if run.error_code
-        else None,
+        error=_error_of(run),
     )
 
 
@@ -266,6 +334,49 @@ def _replaced(organization: Organization, run_id: UUID | None) -> ValidationRun 
     """
     runs = ValidationRun.objects.for_organization(organization)
     return get_object_or_404(runs, pk=run_id) if run_id else None
+
+
+def _batch_body(batch: RunBatch) -> BatchBody:
+    summary = batches.summary(batch)
+    files = [
+        BatchFileBody(
+            file_name=run.file_name,
+            validation_id=run.pk,
+            status=run.status,
+            verdict=run.verdict or None,
+            errors=run.error_count,
+            warnings=run.warning_count,
+            error=_error_of(run),
+        )
+        for run in summary.runs
+    ]
+    files += [
+        BatchFileBody(
+            file_name=refusal.name,
+            validation_id=None,
+            status="refused",
+            verdict=None,
+            errors=0,
+            warnings=0,
+            error=ErrorBody(code=refusal.code, message=refusal.message),
+        )
+        for refusal in summary.refusals
+    ]
+    return BatchBody(
+        batch_id=batch.pk,
+        percent=summary.percent,
+        done=summary.done,
+        total=len(summary.runs),
+        created_at=batch.created_at,
+        files=files,
+    )
+
+
+def _error_of(run: ValidationRun) -> ErrorBody | None:
+    """Why the run could not be processed, where it could not."""
+    if not run.error_code:
+        return None
+    return ErrorBody(code=run.error_code, message=sentence(run.error_code, run.error_params))
 
 
 def _profile(organization: Organization, name: str) -> Profile:

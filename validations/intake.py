@@ -162,7 +162,8 @@ def _kind_sentence(params: dict[str, Any]) -> str:
         "database": _("The selected file is a database."),
         "markup": _("The selected file is a web page."),
     }
-    return f"{names[params['kind']]} {_('Export it as CSV, then send that file.')}"
+    what_to_do = _("Export it as CSV, then send that file.")
+    return f"{names[params['kind']]} {what_to_do}"
 
 
 _SENTENCES: dict[str, Any] = {

@@ -88,6 +88,38 @@ def upload_path(run: "ValidationRun", filename: str) -> str:
     return f"uploads/{run.organization_id}/{run.id}{PurePath(filename).suffix.lower()[:8]}"
 
 
+class RunBatch(TenantModel):
+    """Files that were sent together."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("sent by"),
+    )
+    created_at = models.DateTimeField(_("sent"), auto_now_add=True)
+    # The jobs of its runs, which the platform follows as one.
+    job_batch = models.OneToOneField(
+        "jobs.Batch", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("jobs")
+    )
+    # What the sender calls it: the same key again gives the same batch.
+    key = models.CharField(max_length=100)
+    # The files that did not come in: name, and the code and params of validations.intake.UploadRefusedError.
+    refused = models.JSONField(_("refused files"), default=list, blank=True)
+
+    class Meta:
+        verbose_name = _("files sent together")
+        verbose_name_plural = _("files sent together")
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["-created_at"], name="validations_batch_newest")]
+        constraints = [models.UniqueConstraint("organization", "key", name="validations_batch_key")]
+
+    def __str__(self) -> str:
+        return str(self.pk)[:8]
+
+
 class ValidationRun(TenantModel):
     """One validation of one uploaded file."""
 
@@ -119,6 +151,15 @@ class ValidationRun(TenantModel):
     # What the sender set by hand: encoding, delimiter, quotechar, escapechar, header_line, sheet.
     options = models.JSONField(_("reading options"), default=dict, blank=True)
     idempotency_key = models.CharField(max_length=100, blank=True)
+    # The files that it was sent with.
+    batch = models.ForeignKey(
+        RunBatch,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="runs",
+        verbose_name=_("sent together with"),
+    )
 
     status = models.CharField(_("status"), max_length=12, choices=RunStatus, default=RunStatus.QUEUED)
     phase = models.CharField(_("phase"), max_length=10, choices=Phase, blank=True)

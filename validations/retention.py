@@ -11,7 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from jobs.models import FINAL_STATUSES
+from jobs.batches import seal_batch
+from jobs.models import FINAL_STATUSES, Batch
 from validations.files import delete_file_of_ended
 from validations.models import (
     ENDED,
@@ -20,6 +21,7 @@ from validations.models import (
     ExportStatus,
     Finding,
     ResultSet,
+    RunBatch,
     RunStatus,
     ValidationRun,
 )
@@ -48,6 +50,7 @@ def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, in
         "orphans": _delete_orphans("uploads", before, _has_run)
         + _delete_orphans("exports", before, _has_export),
         "exports": _delete_expired_exports(),
+        "batches": _settle_batches(before),
     }
     left = ResultSet.unscoped.filter(created_at__lt=before).filter(
         Q(run=None) | (Q(run__status__in=ENDED) & (Q(run__result=None) | ~Q(run__result=F("pk"))))
@@ -69,6 +72,14 @@ def _end_forsaken_runs(before: datetime) -> int:
     if count:
         logger.error("%d runs had no job any more and were ended", count)
     return count
+
+
+def _settle_batches(before: datetime) -> int:
+    """Seal batches whose request died before its last file, and remove those whose runs are all gone."""
+    old = RunBatch.unscoped.filter(created_at__lt=before)
+    for batch in Batch.objects.filter(pk__in=old.values("job_batch"), sealed_at=None):
+        seal_batch(batch)
+    return old.filter(runs=None).delete()[0]
 
 
 def _delete_rows(model: type[models.Model], result_id: int, checkpoint: Checkpoint) -> None:

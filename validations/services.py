@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import services as job_services
-from jobs.errors import IllegalTransitionError, RefusedError
+from jobs.errors import BatchSealedError, IllegalTransitionError, RefusedError
 from jobs.models import Job
 from organizations.models import Organization, User
 from validations import tasks
 from validations.files import FULL, another_copy, delete_stored_file
 from validations.fixes import Decisions, accepted_count, fix_counts
 from validations.intake import UploadRefusedError, check_upload
-from validations.models import ENDED, Finding, FixDecision, Profile, RunStatus, ValidationRun
+from validations.models import ENDED, Finding, FixDecision, Profile, RunBatch, RunStatus, ValidationRun
 from validations.options import clean_options
 from validations.rebuilding import reading_options
 from validations.steps import log_step
@@ -49,6 +49,7 @@ def create_run(
     options: Mapping[str, Any] | None = None,
     idempotency_key: str = "",
     replaces: ValidationRun | None = None,
+    batch: RunBatch | None = None,
 ) -> tuple[ValidationRun, bool]:
     """The run of an uploaded file and whether it is new; its job is recorded with it.
 
@@ -72,6 +73,7 @@ def create_run(
         options=cleaned,
         idempotency_key=idempotency_key,
         replaces=replaces,
+        batch=batch,
     )
     _store_file(run, upload)
     try:
@@ -255,6 +257,8 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
         run.result_sets.update(run=None)
         made = [str(export.file.name) for export in run.exports.exclude(file="").only("file")]
         run.delete()
+        if run.batch_id is not None:
+            RunBatch.objects.for_organization(run.organization_id).filter(pk=run.batch_id, runs=None).delete()
     delete_stored_file(run)
     for name in made:
         default_storage.delete(name)
@@ -297,9 +301,20 @@ def _put_back(run: ValidationRun) -> None:
 
 
 def _insert(run: ValidationRun, user: User) -> None:
-    run.job = tasks.validate_run.using(tenant_id=run.organization_id).enqueue(run_id=str(run.pk))
+    run.job = _enqueued(run)
     run.save(force_insert=True)
     log_step(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
+
+
+def _enqueued(run: ValidationRun) -> Job:
+    """The job of the run, in the batch of the files that it was sent with while that takes more."""
+    job_batch = run.batch.job_batch if run.batch else None
+    task = tasks.validate_run.using(tenant_id=run.organization_id, batch=job_batch)
+    try:
+        return task.enqueue(run_id=str(run.pk))
+    except BatchSealedError:
+        # The same form came once more with another file: that one is told by itself.
+        return tasks.validate_run.using(tenant_id=run.organization_id).enqueue(run_id=str(run.pk))
 
 
 def _run_with_key(organization: Organization, key: str, upload: UploadedFile[bytes]) -> ValidationRun | None:

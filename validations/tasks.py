@@ -5,7 +5,7 @@ from typing import Any
 
 from jobs.context import RunningJob
 from jobs.tasks import Backoff, task
-from validations import exporting, processing, retention
+from validations import announcements, exporting, processing, retention
 
 
 @task(
@@ -23,6 +23,12 @@ def validate_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
 def make_export(job: RunningJob, export_id: str) -> dict[str, Any] | None:
     """Make one file of a completed run: its findings, its rows, or its report."""
     return exporting.make_export(job, export_id)
+
+
+@task(queue="notifications")
+def announce_batch(job: RunningJob, run_batch_id: str, batch_id: str) -> None:
+    """Tell the sender of several files what came of them, once the last one was checked."""
+    announcements.announce_batch(run_batch_id)
 
 
 @task(queue="maintenance")

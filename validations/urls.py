@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from validations.views import acts, compare, downloads, fixes, rules, run, run_list, upload
+from validations.views import acts, batch, compare, downloads, fixes, rules, run, run_list, upload
 
 EXPORT = "runs/<uuid:run_id>/exports/<uuid:export_id>"
 
@@ -14,6 +14,10 @@ urlpatterns = [
     path("upload/", upload.upload, name="upload"),
     path("rules/", rules.rules, name="rules"),
     path("templates/<slug:name>.csv", upload.profile_template, name="profile-template"),
+    path("batches/<uuid:batch_id>/", batch.batch_detail, name="batch-detail"),
+    path("batches/<uuid:batch_id>/events/", batch.batch_events, name="batch-events"),
+    path("batches/<uuid:batch_id>/progress/", batch.batch_progress, name="batch-progress"),
+    path("batches/<uuid:batch_id>/cancel/", batch.batch_cancel, name="batch-cancel"),
     path("runs/<uuid:run_id>/", run.run_detail, name="run-detail"),
     path("runs/<uuid:run_id>/events/", run.run_events, name="run-events"),
     path("runs/<uuid:run_id>/progress/", run.run_progress, name="run-progress"),

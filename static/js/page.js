@@ -39,7 +39,7 @@ const follow = (area) => {
     announce(data.say, { now: data.done });
     if (!data.done) return;
     stop?.();
-    if (area.dataset.live === "run") showEnd();
+    if (area.dataset.live === "page") showEnd();
   });
 };
 

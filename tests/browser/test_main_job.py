@@ -71,12 +71,18 @@ def test_the_notice_of_an_ended_run_arrives_and_leads_to_it(site: LiveSite, page
     expect(page.locator("h1")).to_have_text("notice.csv")
 
 
-def test_several_files_are_marked_in_a_list_that_is_live(site: LiveSite, page: Page) -> None:
+def test_several_files_have_one_page_that_is_live_and_one_notice(site: LiveSite, page: Page) -> None:
     site.sign_in(page)
     upload(site, page, variant(site, "one.csv"), variant(site, "three.csv"))
-    page.wait_for_url("**/o/erables/?sent=*")
-    expect(page.locator("tr.is-new")).to_have_count(2)
-    expect(page.locator("tr.is-new .pill.error")).to_have_count(2, timeout=PATIENCE_MS)
+    page.wait_for_url("**/batches/*/")
+    expect(page.get_by_role("heading", name="2 files sent together")).to_be_visible()
+    expect(page.locator("[data-live]")).to_be_visible()
+    expect(page.locator(".runs .pill.error")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator("[data-live]")).to_have_count(0)
+    expect(page.locator(".verdict .is-error")).to_have_text("2")
+    page.click("[data-notices]")
+    page.click("main .notice:has-text('2 of 2 files have errors to fix') a")
+    expect(page.get_by_role("heading", name="2 files sent together")).to_be_visible()
 
 
 def test_wrong_files_are_named_before_anything_is_sent(site: LiveSite, page: Page) -> None:

@@ -23,7 +23,7 @@ from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import created
 from tests.support.staff import all_permissions, staff, staff_client
-from validations.models import BillingRecord, LogEntry, StaffRule
+from validations.models import BillingRecord, LogEntry, RunBatch, StaffRule, ValidationRun
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -52,7 +52,10 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
     BulkAction.objects.create(
         action=ActionKind.RETRY, cap=1, created_before=timezone.now(), reason=HOSTILE, filters={"q": HOSTILE}
     )
-    Batch.objects.create(name=HOSTILE, total=1)
+    jobs = Batch.objects.create(name=HOSTILE, total=1)
+    refused = [{"name": HOSTILE, "code": "file-empty", "params": {}}]
+    batch = RunBatch.unscoped.create(organization=organization, key=HOSTILE, job_batch=jobs, refused=refused)
+    ValidationRun.unscoped.filter(pk=run.pk).update(batch=batch)
     Schedule.objects.create(name=HOSTILE, task=HOSTILE, interval_seconds=60, arguments={"note": HOSTILE})
     factories.made_export(run)
     StaffRule.objects.create(name="hostile", profile_name="quebec-medical", title_en=HOSTILE, sql=HOSTILE)

@@ -42,6 +42,8 @@ ORGANIZATION_ADDRESSES = {
     "profile-template",
     "rules",
 }
+# Addresses with files that were sent together in them: tests/validations/test_batches.py.
+BATCH_ADDRESSES = {f"batch-{name}" for name in ("detail", "events", "progress", "cancel")}
 # Addresses with a made file in them: tests/test_border.py asks for each.
 EXPORT_ADDRESSES = {f"export-{name}" for name in ("detail", "events", "progress", "file", "cancel")}
 
@@ -68,7 +70,7 @@ def page(
 def test_d01_every_address_of_this_app_is_known_to_these_tests() -> None:
     assert {pattern.name for pattern in urlpatterns} == set(
         RUN_ADDRESSES
-    ) | ORGANIZATION_ADDRESSES | EXPORT_ADDRESSES
+    ) | ORGANIZATION_ADDRESSES | EXPORT_ADDRESSES | BATCH_ADDRESSES
 
 
 @pytest.mark.parametrize(("name", "method"), RUN_ADDRESSES.items())
@@ -171,7 +173,6 @@ def test_the_list_is_filtered_by_state_and_name(member_client: Client, organizat
         {"status": "' OR 1=1 --"},
         {"q": "%_\\'\" OR 1=1 --\0"},
         {"q": "x" * 7000},
-        {"sent": "not-a-key"},
     ],
 )
 def test_b08_senseless_filters_of_the_list_are_data(

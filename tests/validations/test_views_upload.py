@@ -11,7 +11,7 @@ from django.urls import reverse
 from organizations.models import Organization
 from tests import factories
 from tests.conftest import signed_in
-from validations.models import RunStatus, ValidationRun
+from validations.models import RunBatch, RunStatus, ValidationRun
 
 GOOD = b"Facture;Code\r\n123456789;19928\r\n"
 
@@ -44,15 +44,16 @@ def test_one_file_leads_to_the_page_of_its_run(
     assert (run.file_name, run.status, run.profile.name) == ("mars.csv", RunStatus.QUEUED, "quebec-medical")
 
 
-def test_several_files_lead_to_the_list_with_those_marked(
+def test_several_files_lead_to_the_page_of_their_batch(
     member_client: Client, organization: Organization, address: str
 ) -> None:
     data = form_data(
         member_client, address, factories.upload(GOOD, "a.csv"), factories.upload(GOOD + b"\r\n", "b.csv")
     )
-    response = member_client.post(address, data, follow=True)
-    assert len(runs(organization)) == 2
-    assert response.content.decode().count('class="is-new"') == 2
+    response = member_client.post(address, data)
+    (batch,) = RunBatch.objects.for_organization(organization)
+    assert [run.batch for run in runs(organization)] == [batch, batch]
+    assert response["Location"] == reverse("validations:batch-detail", args=[organization.slug, batch.pk])
 
 
 def test_a_browser_with_scripts_gets_the_address_as_json(
@@ -184,7 +185,7 @@ def test_one_bad_file_among_good_ones_stops_none_of_those(
     response = member_client.post(address, data, follow=True)
     assert [run.file_name for run in runs(organization)] == ["a.csv"]
     assert (
-        "b.csv: The selected file is a PDF. Export it as CSV, then send that file."
+        "b.csv – The selected file is a PDF. Export it as CSV, then send that file."
         in response.content.decode()
     )
 

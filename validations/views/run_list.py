@@ -1,6 +1,5 @@
 """The runs of an organization, newest first, and live."""
 
-import uuid
 from functools import partial
 from typing import Any
 
@@ -98,7 +97,6 @@ def _list_context(request: HttpRequest, organization: Organization) -> dict[str,
         "tabs": tabs,
         "status": status,
         "search": search,
-        "sent": _sent_key(request),
         "is_live": any(run.is_active for run in page.items),
         "is_filtered": bool(status or search),
     }
@@ -113,11 +111,3 @@ def _list_snapshot(request: HttpRequest, organization: Organization) -> Snapshot
     context = _list_context(request, organization)
     html = render_to_string("validations/_runs.html", context, request=request)
     return Snapshot({"html": html, "done": not context["is_live"]}, done=not context["is_live"])
-
-
-def _sent_key(request: HttpRequest) -> str:
-    """The key of the form whose runs are to be marked; empty for anything that is no key."""
-    try:
-        return str(uuid.UUID(request.GET.get("sent", "")))
-    except ValueError:
-        return ""

@@ -10,7 +10,7 @@ from django.utils.http import content_disposition_header
 
 from organizations.access import enter_organization
 from organizations.models import Organization, User
-from validations.models import ValidationRun
+from validations.models import RunBatch, ValidationRun
 
 R = TypeVar("R", bound=HttpResponseBase)
 VIEW = "validations.view_validationrun"
@@ -36,7 +36,7 @@ def find_run(organization: Organization, run_id: uuid.UUID) -> ValidationRun:
     """
     runs = ValidationRun.objects.for_organization(organization)
     run: ValidationRun | None = (
-        runs.select_related("profile", "job", "created_by", "organization", "replaces")
+        runs.select_related("profile", "job", "created_by", "organization", "replaces", "batch")
         .filter(pk=run_id)
         .first()
     )
@@ -48,6 +48,11 @@ def find_run(organization: Organization, run_id: uuid.UUID) -> ValidationRun:
 def address_of(run: ValidationRun) -> str:
     """The address of the run's page."""
     return reverse("validations:run-detail", args=[run.organization.slug, run.pk])
+
+
+def batch_address(batch: RunBatch) -> str:
+    """The address of the page of files that were sent together."""
+    return reverse("validations:batch-detail", args=[batch.organization.slug, batch.pk])
 
 
 def person(request: HttpRequest) -> User:

@@ -8,28 +8,27 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from organizations.models import Organization
-from validations import services
+from validations import batches, services
 from validations.forms import READING_OPTIONS, ReadingForm, UploadForm
 from validations.intake import ALLOWED_EXTENSIONS, UploadRefusedError, display_name
 from validations.models import ValidationRun
 from validations.querysets import (
     profiles_for,
 )
-from validations.views.shared import ADD, address_of, as_download, enter, person, wants_json
+from validations.views.shared import ADD, address_of, as_download, batch_address, enter, person, wants_json
 
 # A file as Django hands it over; its type parameter says nothing here.
 Upload: TypeAlias = UploadedFile[Any]
+Refusals: TypeAlias = list[tuple[Upload, UploadRefusedError]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Problem:
 @login_required
 @require_http_methods(["GET", "POST"])
 def upload(request: HttpRequest, slug: str) -> HttpResponse:
-    """The upload form; after it the page of the run, or the list where several files were sent."""
+    """The upload form; after it the page of the run, or of the batch where several files were sent."""
     organization = enter(request, slug, ADD)
     if request.method != "POST":
         form = UploadForm(organization, initial=_initial(request))
@@ -54,59 +53,41 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
     problems = _form_problems(organization, form, files)
     if problems:
         return _refused(request, organization, form, problems, status=422)
-    runs, refusals = _receive(request, organization, form, files)
-    if not runs:
+    address, refusals = _receive(request, organization, form, files)
+    if not address:
         gravest = max((refusal for _file, refusal in refusals), key=lambda refusal: refusal.status)
         response = _refused(request, organization, form, _as_problems(refusals), status=gravest.status)
         for name, value in gravest.headers.items():
             response[name] = value
         return response
-    for problem in _as_problems(refusals):
-        messages.error(request, _("%(name)s: %(message)s") % asdict(problem))
-    return _accepted(request, organization, runs, form.cleaned_data["key"], only_one=len(files) == 1)
+    if wants_json(request):
+        return JsonResponse({"location": address}, status=201)
+    return redirect(address)
 
 
 def _receive(
     request: HttpRequest, organization: Organization, form: UploadForm, files: Sequence[Upload]
-) -> tuple[list[ValidationRun], list[tuple[Upload, UploadRefusedError]]]:
-    """The runs of the files that came in, and why the others did not."""
-    runs: list[ValidationRun] = []
-    refusals: list[tuple[Upload, UploadRefusedError]] = []
-    for index, file in enumerate(files):
-        digest = getattr(file, "sha256", "")[:16]
-        try:
-            run, _is_new = services.create_run(
-                organization=organization,
-                user=person(request),
-                upload=file,
-                profile=form.chosen_profile,
-                options=form.options,
-                # The content belongs to the key: another file in the same open form is another run.
-                idempotency_key=f"{form.cleaned_data['key']}-{index}-{digest}",
-                replaces=_replaced(organization, form.cleaned_data["replaces"]),
-            )
-        except UploadRefusedError as refusal:
-            refusals.append((file, refusal))
-        else:
-            runs.append(run)
-    return runs, refusals
-
-
-def _accepted(
-    request: HttpRequest,
-    organization: Organization,
-    runs: list[ValidationRun],
-    key: uuid.UUID,
-    *,
-    only_one: bool,
-) -> HttpResponse:
-    if only_one:
-        address = address_of(runs[0])
-    else:
-        address = f"{reverse('validations:run-list', args=[organization.slug])}?sent={key}"
-    if wants_json(request):
-        return JsonResponse({"location": address}, status=201)
-    return redirect(address)
+) -> tuple[str, Refusals]:
+    """Where to go on: to the run of one file or to the batch of several; empty, and why, where none came in."""
+    known: dict[str, Any] = {
+        "organization": organization,
+        "user": person(request),
+        "profile": form.chosen_profile,
+        "options": form.options,
+    }
+    key = str(form.cleaned_data["key"])
+    if len(files) > 1:
+        received = batches.receive(files=files, key=key, **known)
+        return (batch_address(received.batch) if received.batch else ""), received.refusals
+    (file,) = files
+    replaces = _replaced(organization, form.cleaned_data["replaces"])
+    try:
+        run, _is_new = services.create_run(
+            upload=file, idempotency_key=batches.key_of(key, 0, file), replaces=replaces, **known
+        )
+    except UploadRefusedError as refusal:
+        return "", [(file, refusal)]
+    return address_of(run), []
 
 
 def _refused(
@@ -183,7 +164,7 @@ def _form_problems(organization: Organization, form: UploadForm, files: Sequence
     return problems
 
 
-def _as_problems(refusals: list[tuple[Upload, UploadRefusedError]]) -> list[Problem]:
+def _as_problems(refusals: Refusals) -> list[Problem]:
     return [Problem(refusal.message, display_name(file.name or "")) for file, refusal in refusals]
 
 
