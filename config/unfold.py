@@ -39,6 +39,7 @@ NAVIGATION: list[dict[str, Any]] = [
     _group(
         _("Validations"),
         _item(_("Runs"), "fact_check", "validations.validationrun"),
+        _item(_("Files sent together"), "folder_copy", "validations.runbatch"),
         _item(_("Findings"), "rule", "validations.finding"),
         _item(_("Billing records"), "receipt_long", "validations.billingrecord"),
         _item(_("Log entries"), "history", "validations.logentry"),
