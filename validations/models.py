@@ -227,6 +227,8 @@ class ResultSet(TenantModel):
     # Empty once the run was deleted: the rows, which may be millions, are removed in the background.
     run = models.ForeignKey(ValidationRun, on_delete=models.SET_NULL, null=True, related_name="result_sets")
     created_at = models.DateTimeField(auto_now_add=True)
+    # The build of the engine that fills it (engine.build): only the same one may go on where it stopped.
+    made_by = models.CharField(max_length=64, blank=True)
     # The dates of service in it, so that a later run knows without looking whether it could meet one.
     first_day = models.DateField(null=True, blank=True)
     last_day = models.DateField(null=True, blank=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
 from validations import comparing, correcting, store
 from validations.earlier import hand_over
+from validations.engine.build import fingerprint
 from validations.engine.check import Check
 from validations.engine.errors import UnreadableFileError
 from validations.engine.options import Options
@@ -22,7 +24,7 @@ from validations.files import FULL, engine_folder, local_copy
 from validations.models import Phase, ResultSet, RunStatus, ValidationRun
 from validations.ownrules import as_engine_rule, rules_for
 from validations.progress import ProgressReporter, held_by
-from validations.retention import delete_result_sets
+from validations.retention import delete_result_sets, trim_result_set
 from validations.steps import log_step
 
 
@@ -35,7 +37,8 @@ class StorageFullError(JobError):
 def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
     """The counts of a run that was checked now; None when there was nothing left to do.
 
-    Safe to repeat: a new result set is filled out of sight and shown by the transaction that settles the job.
+    Safe to repeat: a result set is filled out of sight and shown by the transaction that settles the job. What an
+    attempt of the same engine has stored in whole portions stays, and the next one goes on behind it.
 
     Raises: PermanentError when the file cannot be checked, whatever is tried; StorageFullError, temporary.
     """
@@ -44,15 +47,14 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
         return None
     earlier = _start(job, run)
     reporter = ProgressReporter(job, run)
-    delete_result_sets(earlier, checkpoint=job.checkpoint)
-    result = ResultSet.unscoped.create(organization_id=run.organization_id, run=run)
+    result, kept = _result_set(job, run, earlier)
     try:
         own = rules_for(run)
         run.own_rules.set(own)
         rules = tuple(map(as_engine_rule, own))
         correcting.provide_file(job, run)
         with local_copy(run) as path, Check(path, _profile(run), _options(run), own_rules=rules) as check:
-            return _check(job, run, result, check, reporter)
+            return _check(job, run, result, check, reporter, kept)
     except UnreadableFileError as error:
         raise PermanentError(error.code, **error.params) from None
     except OSError as error:
@@ -86,14 +88,48 @@ def _start(job: RunningJob, run: ValidationRun) -> list[int]:
         return list(run.result_sets.values_list("pk", flat=True))
 
 
+def _result_set(job: RunningJob, run: ValidationRun, earlier: list[int]) -> tuple[ResultSet, int]:
+    """The result set to fill and how many rows of the file are in it already; what else was left is removed.
+
+    A row of the file, read again by the same engine in the same way, is the same record.
+    """
+    left = ResultSet.unscoped.filter(pk__in=earlier, made_by=fingerprint()).order_by("-pk").first()
+    kept = store.kept_rows(left) if left else 0
+    if left is None or not kept:
+        delete_result_sets(earlier, checkpoint=job.checkpoint)
+        made = ResultSet.unscoped.create(organization_id=run.organization_id, run=run, made_by=fingerprint())
+        return made, 0
+    delete_result_sets([pk for pk in earlier if pk != left.pk], checkpoint=job.checkpoint)
+    trim_result_set(left, kept, checkpoint=job.checkpoint)
+    return left, kept
+
+
+def _hold(job: RunningJob, run: ValidationRun) -> None:
+    """Hold the run until the end of the transaction; the attempt that comes next waits for that, and then goes on.
+
+    Raises: FencedError when another attempt has the job by now: what this one wrote would stand there twice.
+    """
+    locked = held_by(job, run).select_for_update(of=("self",), no_key=True)
+    if locked.values_list("pk").first() is None:
+        raise FencedError
+
+
 def _check(
-    job: RunningJob, run: ValidationRun, result: ResultSet, check: Check, reporter: ProgressReporter
+    job: RunningJob,
+    run: ValidationRun,
+    result: ResultSet,
+    check: Check,
+    reporter: ProgressReporter,
+    kept: int,
 ) -> dict[str, Any]:
+    hold = partial(_hold, job, run)
     reporter.enter(Phase.PARSING)
     reading = check.read(reporter.report)
     log_step(run, "read", rows=reading.rows, encoding=reading.encoding)
     reporter.enter(Phase.RECORDS)
-    records = store.write_records(check, result, reading.rows, reporter.report)
+    if kept:
+        log_step(run, "records-kept", records=kept)
+    records = store.write_records(check, result, reading.rows, reporter.report, hold=hold, kept=kept)
     log_step(run, "records-stored", records=records)
     _note_days(result, check)
     reporter.enter(Phase.RULES)
@@ -102,7 +138,8 @@ def _check(
         log_step(run, "earlier-read", records=earlier)
     summary = check.run_rules(reporter.report)
     reporter.enter(Phase.RESULTS)
-    findings = store.write_findings(check, result, sum(summary.by_severity.values()), reporter.report)
+    found = sum(summary.by_severity.values())
+    findings = store.write_findings(check, result, found, reporter.report, hold=hold)
     log_step(run, "findings-stored", findings=findings)
     counts = {"rows": summary.rows, **summary.by_severity}
     comparing.compare_with_previous(run, result, asdict(reading))

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
@@ -39,6 +40,12 @@ def delete_result_sets(result_ids: Iterable[int], *, checkpoint: Checkpoint) -> 
         for model in (Finding, BillingRecord):
             _delete_rows(model, result_id, checkpoint)
         ResultSet.unscoped.filter(pk=result_id).delete()
+
+
+def trim_result_set(result: ResultSet, last_row: int, *, checkpoint: Checkpoint) -> None:
+    """Remove its findings and what stands behind a row, in short statements."""
+    _delete_rows(Finding, result.pk, checkpoint)
+    _delete_rows(BillingRecord, result.pk, checkpoint, row__gt=last_row)
 
 
 def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, int]:
@@ -82,8 +89,10 @@ def _settle_batches(before: datetime) -> int:
     return old.filter(runs=None).delete()[0]
 
 
-def _delete_rows(model: type[models.Model], result_id: int, checkpoint: Checkpoint) -> None:
-    rows = model._base_manager.filter(result_id=result_id)
+def _delete_rows(
+    model: type[models.Model], result_id: int, checkpoint: Checkpoint, **conditions: Any
+) -> None:
+    rows = model._base_manager.filter(result_id=result_id, **conditions)
     while True:
         checkpoint()
         keys = list(rows.values_list("pk", flat=True)[:BATCH_ROWS])

@@ -32,6 +32,16 @@ def _records(params: dict[str, Any]) -> str:
     return ngettext("%(count)s record stored", "%(count)s records stored", count) % {"count": _number(count)}
 
 
+def _kept(params: dict[str, Any]) -> str:
+    count = params["records"]
+    text = ngettext(
+        "%(count)s record of the interrupted attempt kept",
+        "%(count)s records of the interrupted attempt kept",
+        count,
+    )
+    return text % {"count": _number(count)}
+
+
 def _findings(params: dict[str, Any]) -> str:
     count = params["findings"]
     return ngettext("%(count)s finding stored", "%(count)s findings stored", count) % {
@@ -67,6 +77,7 @@ _SENTENCES: dict[str, Any] = {
     "received": lambda p: _("File received"),
     "started": lambda p: _("Attempt %(attempt)d of %(max_attempts)d started") % p,
     "read": _rows,
+    "records-kept": _kept,
     "records-stored": _records,
     "earlier-read": _earlier,
     "findings-stored": _findings,

@@ -17,25 +17,44 @@ from validations.files import engine_folder
 from validations.models import BillingRecord, Finding, ResultSet
 
 Progress = Callable[[int, int | None], None]
+# Called in each transaction before anything is written; raises where another attempt has the run by now.
+Hold = Callable[[], None]
 # SQLite holds its write lock for one batch: 5,000 rows take about 50 ms.
 BATCH_ROWS = 5_000
-# One COPY of records: long enough that its start costs nothing, short enough that the bar moves.
-COPY_ROWS = 100_000
+# Records are stored in portions of so many rows, one COPY each: long enough that its start costs nothing, short enough
+# that the bar moves. A later attempt goes on behind the last whole portion.
+PORTION_ROWS = 100_000
 COPY_BLOCK_BYTES = 1024 * 1024
 
 
-def write_records(check: Check, result: ResultSet, rows: int, on_progress: Progress) -> int:
-    """How many typed records of a table of `rows` rows were stored in the result set."""
+def kept_rows(result: ResultSet) -> int:
+    """The rows of the file, from the first on, whose records an earlier attempt has stored in whole portions."""
+    records = BillingRecord.unscoped.filter(result=result)
+    last = records.aggregate(last=models.Max("row"))["last"] or 0
+    whole = last // PORTION_ROWS * PORTION_ROWS
+    return whole if whole and records.filter(row__lte=whole).count() == whole else 0
+
+
+def write_records(
+    check: Check, result: ResultSet, rows: int, on_progress: Progress, *, hold: Hold, kept: int = 0
+) -> int:
+    """How many typed records of a table of `rows` rows were stored in the result set; the first `kept` are there."""
     if connection.vendor != "postgresql":
-        batches = check.record_batches(BATCH_ROWS, before=_owner(result))
-        return _insert(BillingRecord, RECORD_COLUMNS, batches, rows, on_progress)
-    return _copy_records(check, result, rows, on_progress)
+        batches = check.record_batches(BATCH_ROWS, before=_owner(result), rows=(kept + 1, rows))
+        return _insert(
+            BillingRecord, RECORD_COLUMNS, batches, on_progress, hold=hold, before=kept, total=rows
+        )
+    return _copy_records(check, result, rows, on_progress, hold=hold, kept=kept)
 
 
-def _copy_records(check: Check, result: ResultSet, rows: int, on_progress: Progress) -> int:
+def _copy_records(
+    check: Check, result: ResultSet, rows: int, on_progress: Progress, *, hold: Hold, kept: int
+) -> int:
     """The same by COPY; while PostgreSQL takes one portion, the engine writes the next."""
     stored = 0
-    portions = [(first, min(first + COPY_ROWS - 1, rows)) for first in range(1, rows + 1, COPY_ROWS)]
+    portions = [
+        (first, min(first + PORTION_ROWS - 1, rows)) for first in range(kept + 1, rows + 1, PORTION_ROWS)
+    ]
     with (
         tempfile.TemporaryDirectory(prefix="copy-", dir=engine_folder()) as folder,
         ThreadPoolExecutor(max_workers=1) as pool,
@@ -50,21 +69,21 @@ def _copy_records(check: Check, result: ResultSet, rows: int, on_progress: Progr
         for number, (_, last) in enumerate(portions, start=1):
             source = coming.pop().result()
             coming += [pool.submit(export, portion) for portion in portions[number : number + 1]]
-            stored += _copy(BillingRecord, RECORD_COLUMNS, source)
+            stored += _copy(BillingRecord, RECORD_COLUMNS, source, hold=hold)
             source.unlink()
             on_progress(last, rows)
     return stored
 
 
-def write_findings(check: Check, result: ResultSet, total: int, on_progress: Progress) -> int:
+def write_findings(check: Check, result: ResultSet, total: int, on_progress: Progress, *, hold: Hold) -> int:
     """How many of `total` findings were stored in the result set: all."""
     if connection.vendor != "postgresql":
         batches = check.finding_batches(BATCH_ROWS, before=_owner(result))
-        return _insert(Finding, FINDING_COLUMNS, batches, total, on_progress)
+        return _insert(Finding, FINDING_COLUMNS, batches, on_progress, hold=hold, total=total)
     with tempfile.TemporaryDirectory(prefix="copy-", dir=engine_folder()) as folder:
         source = Path(folder) / "findings.csv"
         check.export_findings(source, before=_owner(result))
-        stored = _copy(Finding, FINDING_COLUMNS, source)
+        stored = _copy(Finding, FINDING_COLUMNS, source, hold=hold)
     on_progress(total, total)
     return stored
 
@@ -77,10 +96,11 @@ def _names(columns: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in ("organization_id", "result_id", *columns))
 
 
-def _copy(model: type[models.Model], columns: Sequence[str], source: Path) -> int:
+def _copy(model: type[models.Model], columns: Sequence[str], source: Path, *, hold: Hold) -> int:
     """How many lines of a CSV file, in which the owner's two columns come first, went into the table."""
     statement = f'COPY "{model._meta.db_table}" ({_names(columns)}) FROM STDIN (FORMAT csv)'
     with transaction.atomic(), connection.cursor() as cursor, source.open("rb") as file:
+        hold()
         with cursor.copy(statement) as copy:
             while block := file.read(COPY_BLOCK_BYTES):
                 copy.write(block)
@@ -91,16 +111,20 @@ def _insert(
     model: type[models.Model],
     columns: Sequence[str],
     batches: Iterable[list[tuple[Any, ...]]],
-    total: int,
     on_progress: Progress,
+    *,
+    hold: Hold,
+    total: int,
+    before: int = 0,
 ) -> int:
-    """How many rows, in which the owner's two columns come first, went into the table."""
+    """How many rows, in which the owner's two columns come first, went into the table; `before` were there already."""
     places = ", ".join(["%s"] * (len(columns) + 2))
     statement = f'INSERT INTO "{model._meta.db_table}" ({_names(columns)}) VALUES ({places})'  # noqa: S608 -- the model's names
     done = 0
     for batch in batches:
         with transaction.atomic(), connection.cursor() as cursor:
+            hold()
             cursor.executemany(statement, batch)
         done += len(batch)
-        on_progress(done, total)
+        on_progress(before + done, total)
     return done

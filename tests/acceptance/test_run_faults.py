@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.models import Attempt
-from tests.support.processes import RedisServer, Site
+from tests.support.processes import RedisServer, Site, wait_until
 from tests.support.runs import (
     Program,
     assert_one_result_set,
@@ -16,7 +16,8 @@ from tests.support.runs import (
     wait_for_end,
     wait_for_phase,
 )
-from validations.models import RunStatus
+from validations.models import BillingRecord, LogEntry, RunStatus, ValidationRun
+from validations.store import PORTION_ROWS
 
 pytestmark = pytest.mark.acceptance
 
@@ -44,6 +45,27 @@ def test_x01_x02_a_run_survives_the_death_of_its_worker_with_one_result_set(
     assert (run.status, run.verdict) == (RunStatus.COMPLETED, "refused")
     assert outcomes(run) == ["lost", "succeeded"]
     assert_one_result_set(run, truth)
+
+
+def test_x02_a_run_of_many_rows_goes_on_behind_what_was_stored_when_its_worker_died(
+    site: Site, program: Program, tmp_path: Path
+) -> None:
+    content, truth = sample(tmp_path, 300_000)
+    run = program.send(content)
+    worker = site.worker("validations")
+    wait_until(lambda: _stored(run) > PORTION_ROWS, seconds=120, what="a portion of records")
+    worker.kill_all()
+    assert _stored(run) < truth.rows
+    site.worker("validations")
+    wait_for_end(run, seconds=180)
+    assert (run.status, outcomes(run)) == (RunStatus.COMPLETED, ["lost", "succeeded"])
+    kept = LogEntry.unscoped.get(run=run, code="records-kept").params["records"]
+    assert kept in (PORTION_ROWS, 2 * PORTION_ROWS)
+    assert_one_result_set(run, truth)
+
+
+def _stored(run: ValidationRun) -> int:
+    return BillingRecord.unscoped.filter(result__run=run).count()
 
 
 def test_x06_twenty_uploads_without_redis_are_accepted_and_end_when_it_is_back(

@@ -179,15 +179,21 @@ class Check(AbstractContextManager["Check"]):
         if self._judge is not None:
             self._copy(self._judge.records_query(rows), target, before)
 
-    def record_batches(self, size: int = 5000, *, before: Sequence[int] | None = None) -> Iterator[Batch]:
+    def record_batches(
+        self,
+        size: int = 5000,
+        *,
+        before: Sequence[int] | None = None,
+        rows: tuple[int, int] | None = None,
+    ) -> Iterator[Batch]:
         """The records as tuples in RECORD_COLUMNS order; nothing else may be asked before the last batch.
 
         Shape: with `before`, its numbers stand first in each tuple, and days, times and decimals are texts, as a
-        database without such types takes them.
+        database without such types takes them; `rows` are the first and the last row wanted.
         """
         if self._judge is None:
             return
-        query = self._judge.records_query()
+        query = self._judge.records_query(rows)
         if before is not None:
             query = f"SELECT {_numbers(before)}* REPLACE ({', '.join(_AS_TEXTS)}) FROM ({query})"
         with _no_cells_in_errors():
