@@ -5,7 +5,7 @@ SQLite database, and progress is visible while rows arrive.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ BATCH_ROWS = 5_000
 # that the bar moves. A later attempt goes on behind the last whole portion.
 PORTION_ROWS = 100_000
 COPY_BLOCK_BYTES = 1024 * 1024
+_OWNER = ("organization_id", "result_id")
 
 
 def kept_rows(result: ResultSet) -> int:
@@ -40,10 +41,12 @@ def write_records(
 ) -> int:
     """How many typed records of a table of `rows` rows were stored in the result set; the first `kept` are there."""
     if connection.vendor != "postgresql":
-        batches = check.record_batches(BATCH_ROWS, before=_owner(result), rows=(kept + 1, rows))
-        return _insert(
-            BillingRecord, RECORD_COLUMNS, batches, on_progress, hold=hold, before=kept, total=rows
-        )
+        # What is the same in every row is said once, in the statement.
+        absent = check.absent_columns
+        columns = [name for name in RECORD_COLUMNS if name not in absent]
+        batches = check.record_batches(BATCH_ROWS, columns=columns, rows=(kept + 1, rows), as_texts=True)
+        statement = _statement(BillingRecord, columns, {**_owner(result), **absent})
+        return _insert(statement, batches, on_progress, hold=hold, before=kept, total=rows)
     return _copy_records(check, result, rows, on_progress, hold=hold, kept=kept)
 
 
@@ -62,7 +65,7 @@ def _copy_records(
 
         def export(portion: tuple[int, int]) -> Path:
             source = Path(folder) / f"records-{portion[0]}.csv"
-            check.export_records(source, before=_owner(result), rows=portion)
+            check.export_records(source, before=tuple(_owner(result).values()), rows=portion)
             return source
 
         coming = [pool.submit(export, portion) for portion in portions[:1]]
@@ -78,27 +81,29 @@ def _copy_records(
 def write_findings(check: Check, result: ResultSet, total: int, on_progress: Progress, *, hold: Hold) -> int:
     """How many of `total` findings were stored in the result set: all."""
     if connection.vendor != "postgresql":
-        batches = check.finding_batches(BATCH_ROWS, before=_owner(result))
-        return _insert(Finding, FINDING_COLUMNS, batches, on_progress, hold=hold, total=total)
+        statement = _statement(Finding, FINDING_COLUMNS, _owner(result))
+        batches = check.finding_batches(BATCH_ROWS)
+        return _insert(statement, batches, on_progress, hold=hold, total=total)
     with tempfile.TemporaryDirectory(prefix="copy-", dir=engine_folder()) as folder:
         source = Path(folder) / "findings.csv"
-        check.export_findings(source, before=_owner(result))
+        check.export_findings(source, before=tuple(_owner(result).values()))
         stored = _copy(Finding, FINDING_COLUMNS, source, hold=hold)
     on_progress(total, total)
     return stored
 
 
-def _owner(result: ResultSet) -> tuple[int, int]:
-    return (result.organization_id, result.pk)
+def _owner(result: ResultSet) -> dict[str, int]:
+    """What stands first in each row: whose it is."""
+    return {"organization_id": result.organization_id, "result_id": result.pk}
 
 
-def _names(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in ("organization_id", "result_id", *columns))
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _copy(model: type[models.Model], columns: Sequence[str], source: Path, *, hold: Hold) -> int:
     """How many lines of a CSV file, in which the owner's two columns come first, went into the table."""
-    statement = f'COPY "{model._meta.db_table}" ({_names(columns)}) FROM STDIN (FORMAT csv)'
+    statement = f'COPY "{model._meta.db_table}" ({_names((*_OWNER, *columns))}) FROM STDIN (FORMAT csv)'
     with transaction.atomic(), connection.cursor() as cursor, source.open("rb") as file:
         hold()
         with cursor.copy(statement) as copy:
@@ -107,9 +112,20 @@ def _copy(model: type[models.Model], columns: Sequence[str], source: Path, *, ho
         return int(cursor.rowcount)
 
 
+def _statement(
+    model: type[models.Model], columns: Sequence[str], same: Mapping[str, int | str | None]
+) -> str:
+    """The INSERT that takes values for the columns; `same` has numbers, and empty or no texts, of every row."""
+    fixed = [
+        "NULL" if value is None else f"{value:d}" if isinstance(value, int) else "''"
+        for value in same.values()
+    ]
+    values = ", ".join([*fixed, *["%s"] * len(columns)])
+    return f'INSERT INTO "{model._meta.db_table}" ({_names((*same, *columns))}) VALUES ({values})'  # noqa: S608 -- the model's names
+
+
 def _insert(
-    model: type[models.Model],
-    columns: Sequence[str],
+    statement: str,
     batches: Iterable[list[tuple[Any, ...]]],
     on_progress: Progress,
     *,
@@ -117,9 +133,7 @@ def _insert(
     total: int,
     before: int = 0,
 ) -> int:
-    """How many rows, in which the owner's two columns come first, went into the table; `before` were there already."""
-    places = ", ".join(["%s"] * (len(columns) + 2))
-    statement = f'INSERT INTO "{model._meta.db_table}" ({_names(columns)}) VALUES ({places})'  # noqa: S608 -- the model's names
+    """How many rows went into the table; `before` were there already."""
     done = 0
     for batch in batches:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -179,23 +179,28 @@ class Check(AbstractContextManager["Check"]):
         if self._judge is not None:
             self._copy(self._judge.records_query(rows), target, before)
 
+    @property
+    def absent_columns(self) -> dict[str, str | None]:
+        """The columns of records that no column of the file fills, with the one value that they have."""
+        return self._judge.absent_columns() if self._judge else {}
+
     def record_batches(
         self,
         size: int = 5000,
         *,
-        before: Sequence[int] | None = None,
+        columns: Sequence[str] = RECORD_COLUMNS,
         rows: tuple[int, int] | None = None,
+        as_texts: bool = False,
     ) -> Iterator[Batch]:
-        """The records as tuples in RECORD_COLUMNS order; nothing else may be asked before the last batch.
+        """The records as tuples of these columns; nothing else may be asked before the last batch.
 
-        Shape: with `before`, its numbers stand first in each tuple, and days, times and decimals are texts, as a
-        database without such types takes them; `rows` are the first and the last row wanted.
+        Shape: `rows` are the first and the last row wanted; as texts, days, times and decimals are what a database
+        without such types takes.
         """
         if self._judge is None:
             return
-        query = self._judge.records_query(rows)
-        if before is not None:
-            query = f"SELECT {_numbers(before)}* REPLACE ({', '.join(_AS_TEXTS)}) FROM ({query})"
+        chosen = [f"{name}::VARCHAR" if as_texts and name in _NOT_IN_SQLITE else name for name in columns]
+        query = f"SELECT {', '.join(chosen)} FROM ({self._judge.records_query(rows)})"
         with _no_cells_in_errors():
             yield from self._judge.batches(query, size)
 
@@ -213,19 +218,15 @@ class Check(AbstractContextManager["Check"]):
                 stream.writelines(_copy_line((*before, *finding)) for finding in batch)
         _deliver(source, target)
 
-    def finding_batches(self, size: int = 5000, *, before: Sequence[int] = ()) -> Iterator[Batch]:
-        """The findings as tuples in FINDING_COLUMNS order, by line and code.
-
-        Shape: `before` are numbers that stand first in each tuple.
-        """
+    def finding_batches(self, size: int = 5000) -> Iterator[Batch]:
+        """The findings as tuples in FINDING_COLUMNS order, by line and code."""
         if self._judge is not None:
             with _no_cells_in_errors():
-                query = f"SELECT {_numbers(before)}* FROM ({self._judge.findings_query()})"
-                yield from self._judge.batches(query, size)
+                yield from self._judge.batches(self._judge.findings_query(), size)
             return
         batch: Batch = []
         for finding in self._structural_findings():
-            batch.append((*before, *finding))
+            batch.append(finding)
             if len(batch) == size:
                 yield batch
                 batch = []
@@ -267,8 +268,8 @@ class Check(AbstractContextManager["Check"]):
         _deliver(source, target)
 
 
-# Values of types that SQLite does not have.
-_AS_TEXTS = [f"{name}::VARCHAR AS {name}" for name in ("service_date", "start_time", "end_time", "units")]
+# Columns of types that SQLite does not have.
+_NOT_IN_SQLITE = {"service_date", "start_time", "end_time", "units"}
 
 
 def _numbers(before: Sequence[int]) -> str:

@@ -184,6 +184,13 @@ class Judge:
             f"SELECT {', '.join(chosen)} FROM typed t {joined} LEFT JOIN odd_texts u ON u.row = t.row{wanted}"
         )
 
+    def absent_columns(self) -> dict[str, str | None]:
+        """The columns of records that no column of the file fills, with the one value that they have."""
+        filled = {column.field.column for column in self.columns if column.index is not None}
+        return {
+            name: None if name in _RECORD_TYPES else "" for name in RECORD_COLUMNS[2:-1] if name not in filled
+        }
+
     def findings_query(self) -> str:
         """The SELECT of all findings in FINDING_COLUMNS order, by line and code."""
         labels = ", ".join(
