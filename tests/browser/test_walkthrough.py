@@ -112,6 +112,7 @@ class Said:
     line: int | None
     column: int | None
     text: str
+    fix: str
 
 
 @dataclass(slots=True)
@@ -128,9 +129,11 @@ class Clerk:
         for address in rules:
             self.page.goto(self.page.url.split("?")[0].split("#")[0] + address)
             code = self.page.locator(".rule-head code").inner_text()
-            assert len(self.page.locator(".rule-head .fix").inner_text()) > 30, code
+            fix = self.page.locator(".rule-head .fix").inner_text()
+            assert len(fix) > 30, code
             found += [
-                said(code, row) for row in self.page.locator("[data-rows] > tbody > tr:not(.context)").all()
+                said(code, fix, row)
+                for row in self.page.locator("[data-rows] > tbody > tr:not(.context)").all()
             ]
         return found
 
@@ -142,7 +145,7 @@ class Clerk:
             if finding.line is None:
                 continue
             place, others = finding.line - 1, re.findall(r"on line (\d+)", finding.text)
-            if finding.code in ("blank-row", "header-repeated", "duplicate-line"):
+            if "Remove the line" in finding.fix or "Remove the second line" in finding.fix:
                 gone.add(place)
             elif finding.column is None or others or times[finding.line] > 3:
                 # A line in pieces she types anew; where two lines contradict each other, she looks both of them up.
@@ -155,14 +158,14 @@ class Clerk:
         return [text for place, text in enumerate(made) if place not in gone]
 
 
-def said(code: str, row: Locator) -> Said:
+def said(code: str, fix: str, row: Locator) -> Said:
     """What a row of the table of findings says; where it speaks of a line, the line."""
     cells = [text.strip() for text in row.locator("td").all_inner_texts()]
     assert len(cells[3]) > 15, (code, cells)
     letter = row.locator(".letter").first
     column = ord(letter.inner_text()) - ord("A") if letter.count() else None
     number = "".join(re.findall(r"\d", cells[0]))
-    return Said(code, int(number) if number else None, column, cells[3])
+    return Said(code, int(number) if number else None, column, cells[3], fix)
 
 
 def picture(page: Page, name: str) -> None:
@@ -239,5 +242,7 @@ def assert_said_in_french_too(site: LiveSite, browser: Browser, address: str, fo
     assert [(one.code, one.line, one.column) for one in told] == [
         (one.code, one.line, one.column) for one in found
     ]
-    assert [one for one, other in zip(told, found, strict=True) if one.text == other.text] == []
+    assert [
+        one for one, other in zip(told, found, strict=True) if other.text == one.text or other.fix == one.fix
+    ] == []
     context.close()

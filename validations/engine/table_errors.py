@@ -290,8 +290,8 @@ _define(
         "des pages imprimées.",
     ),
     Text(
-        "Nothing has to be done, unless the files should not have been put together.",
-        "Rien à faire, sauf si les fichiers n'auraient pas dû être réunis.",
+        "Remove the line. If the files should not have been put together, send each by itself.",
+        "Supprimez la ligne. Si les fichiers n'auraient pas dû être réunis, envoyez chacun séparément.",
     ),
 )
 _define(
@@ -385,8 +385,8 @@ _define(
         "Une ligne sans aucune valeur n'est pas une ligne de facturation.",
     ),
     Text(
-        "Nothing has to be done, unless a line is missing here.",
-        "Rien à faire, sauf s'il manque une ligne ici.",
+        "Remove the line, or fill it in if a billing line is missing here.",
+        "Supprimez la ligne, ou remplissez-la s'il manque ici une ligne de facturation.",
     ),
 )
 _define(
@@ -398,11 +398,11 @@ _define(
         "La ligne a {found:number} cellules au lieu de {expected:number} ; le surplus à la fin n'a pas été utilisé.",
     ),
     Text(
-        "A delimiter inside a value that is not quoted cuts the value in two and shifts the cells behind it.",
+        "A separator inside a value that is not quoted cuts the value in two and shifts the cells behind it.",
         "Un séparateur dans une valeur sans guillemets la coupe en deux et décale les cellules suivantes.",
     ),
     Text(
-        "Put the value that holds a delimiter in quotation marks, or delete the delimiter too many.",
+        "Put the value that holds a separator in quotation marks, or delete the separator too many.",
         "Mettez entre guillemets la valeur qui contient un séparateur, ou supprimez le séparateur en trop.",
     ),
     joined=Text(
@@ -431,12 +431,12 @@ _define(
         "fin sont considérées vides.",
     ),
     Text(
-        "A row that is cut short, or has lost a delimiter, does not hold a value for each column.",
+        "A row that is cut short, or has lost a separator, does not hold a value for each column.",
         "Une ligne tronquée, ou qui a perdu un séparateur, n'a pas de valeur pour chaque colonne.",
     ),
     Text(
-        "Complete the row: one value for each column, empty ones included.",
-        "Complétez la ligne : une valeur par colonne, même vide.",
+        "Complete the row: one value for each column, even an empty one, with the file's separator between them.",
+        "Complétez la ligne : une valeur par colonne, même vide, et entre elles le séparateur du fichier.",
     ),
     aligned=Text(
         "The row has {found:number} {found:plural|cell|cells} instead of {expected:number}; its values "
@@ -449,7 +449,7 @@ _define(
 _define(
     "row-delimiter",
     WARNING,
-    Text("Row with another delimiter", "Ligne avec un autre séparateur"),
+    Text("Row with another separator", "Ligne avec un autre séparateur"),
     Text(
         "This row separates its cells by {delimiter_name:text}, unlike the others; it was read that way.",
         "Cette ligne sépare ses cellules par {delimiter_name:text}, contrairement aux autres ; elle a été lue ainsi.",
@@ -534,12 +534,12 @@ _define(
         "« {title:text} » contient une valeur qui n'est pas permise ; attendu : {expected:text}.",
     ),
     Text(
-        "The profile limits what this column may hold.",
-        "Le profil limite ce que cette colonne peut contenir.",
+        "The file format limits what this column may hold.",
+        "Le format du fichier limite ce que cette colonne peut contenir.",
     ),
     Text(
-        "Correct the value in your system and export again.",
-        "Corrigez la valeur dans votre système et réexportez.",
+        "Correct the value as the sentence beside it says, and in your system too.",
+        "Corrigez la valeur comme le dit la phrase à côté, et aussi dans votre système.",
     ),
     pattern=Text(
         "“{title:text}” is not written as expected: {expected:text}.",

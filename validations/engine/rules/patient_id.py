@@ -34,10 +34,9 @@ class PatientId(Rule):
         ),
         messages={
             "birth": Text(
-                "The health number holds no possible birth date: month 01–12 (or 51–62) and day 01–31.",
+                "The health number holds no possible birth date: month 01–12 (51–62 for a woman) and day 01–31.",
                 "Le numéro d'assurance maladie ne contient pas une date de naissance possible : mois "
-                "01–12 (ou 51–62), jour "
-                "01–31.",
+                "01–12 (51–62 pour une femme), jour 01–31.",
             ),
             "name": Text(
                 "The first three letters of the health number do not fit the surname.",

@@ -29,13 +29,17 @@ class Sequence(Rule):
             "exportations ont été jointes.",
         ),
         fix=Text(
-            "Compare with the original export and send the missing lines.",
-            "Comparez avec l'exportation d'origine et envoyez les lignes manquantes.",
+            "Compare with the original export: add the missing lines, remove those that are there twice.",
+            "Comparez avec l'exportation d'origine : ajoutez les lignes manquantes, supprimez celles en double.",
         ),
     )
 
     def sql(self, context: Context) -> str:
-        """The first row of each stretch whose step is not 1."""
+        """The first row of each stretch whose step is not 1.
+
+        One wrong number is told once: not again where the next row goes on from the one before it, and not where
+        the rows in between have no number that could be read.
+        """
         partition = f"PARTITION BY {context.file_column} " if context.file_column else ""
         params = {
             "previous": "previous",
@@ -45,8 +49,8 @@ class Sequence(Rule):
         }
         return (
             f"SELECT {hits('row_no', params=params)} FROM (SELECT row, row_no, lag(row_no) OVER w AS previous, "
-            f"lag(row_no, 2) OVER w AS before FROM {context.rows} WHERE row_no IS NOT NULL "
-            f"WINDOW w AS ({partition}ORDER BY row)) "
-            "WHERE (previous IS NULL AND row_no <> 1) OR (row_no - previous <> 1 "
-            "AND (before IS NULL OR row_no - previous <> previous - before))"
+            f"lag(row_no, 2) OVER w AS before, row - lag(row) OVER w AS rows_on FROM {context.rows} "
+            f"WHERE row_no IS NOT NULL WINDOW w AS ({partition}ORDER BY row)) "
+            "WHERE (previous IS NULL AND row_no <> 1) OR (row_no - previous NOT IN (1, rows_on) "
+            "AND (before IS NULL OR (row_no - before <> 2 AND row_no - previous <> previous - before)))"
         )

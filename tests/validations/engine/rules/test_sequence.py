@@ -16,3 +16,17 @@ def test_a_gap_and_a_repeat_are_reported_once_a_stretch(judge_rows: JudgeRows) -
 def test_numbers_that_begin_later_are_reported(judge_rows: JudgeRows) -> None:
     (found,) = judge_rows(lines({"row_no": "4"}, {"row_no": "5"})).of("sequence")
     assert found["params"]["case"] == "first"
+
+
+def test_one_wrong_number_is_told_once(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines(*({"row_no": number} for number in ("1", "2", "30451", "4", "5"))))
+    assert [(f["row"], f["params"]["expected"]) for f in judged.of("sequence")] == [(3, 3)]
+
+
+def test_a_number_that_cannot_be_read_makes_no_gap(judge_rows: JudgeRows) -> None:
+    assert judge_rows(lines(*({"row_no": number} for number in ("1", "2", "x", "4")))).of("sequence") == []
+
+
+def test_a_gap_behind_a_number_that_cannot_be_read_is_reported(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines(*({"row_no": number} for number in ("1", "2", "x", "5"))))
+    assert [f["row"] for f in judged.of("sequence")] == [4]
