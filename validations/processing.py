@@ -105,7 +105,7 @@ def _result_set(job: RunningJob, run: ValidationRun, earlier: list[int]) -> tupl
 
 
 def _hold(job: RunningJob, run: ValidationRun) -> None:
-    """Hold the run until the end of the transaction; the attempt that comes next waits for that, and then goes on.
+    """Hold the run until the commit that follows at once; an attempt that takes over begins before it or after it.
 
     Raises: FencedError when another attempt has the job by now: what this one wrote would stand there twice.
     """

