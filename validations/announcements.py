@@ -51,7 +51,8 @@ def _is_told_with_others(run: ValidationRun) -> bool:
 def announce_batch(batch_id: str) -> None:
     """Tell the sender of several files what came of them; nothing where all of them were cancelled."""
     batch = RunBatch.unscoped.select_related("organization").filter(pk=batch_id).first()
-    runs = list(batch.runs.exclude(status=RunStatus.CANCELLED)) if batch else []
+    ended = (RunStatus.COMPLETED, RunStatus.FAILED)
+    runs = list(batch.runs.filter(status__in=ended)) if batch else []
     if batch is None or batch.created_by_id is None or not runs:
         return
     verdicts = Counter(run.verdict or "failed" for run in runs)

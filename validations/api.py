@@ -205,6 +205,8 @@ def create_batch(
     refusal is answered.
     """
     organization = _organization(request, options.organization, "validations.add_validationrun")
+    if options.replaces:
+        raise UploadRefusedError("replaces-one")
     if len(files) > settings.UPLOAD_MAX_FILES:
         raise UploadRefusedError("too-many-files", count=settings.UPLOAD_MAX_FILES)
     received = batches.receive(

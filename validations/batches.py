@@ -84,21 +84,27 @@ def receive(
     """
     batch = _opened(organization, user, key)
     runs, refusals = [], []
-    for index, file in enumerate(files):
-        try:
-            run, _is_new = services.create_run(
-                organization=organization,
-                user=user,
-                upload=file,
-                profile=profile,
-                options=options,
-                idempotency_key=key_of(key, index, file),
-                batch=batch,
-            )
-        except UploadRefusedError as refusal:
-            refusals.append((file, refusal))
-        else:
-            runs.append(run)
+    try:
+        for index, file in enumerate(files):
+            try:
+                run, _is_new = services.create_run(
+                    organization=organization,
+                    user=user,
+                    upload=file,
+                    profile=profile,
+                    options=options,
+                    idempotency_key=key_of(key, index, file),
+                    batch=batch,
+                )
+            except UploadRefusedError as refusal:
+                refusals.append((file, refusal))
+            else:
+                runs.append(run)
+    except BaseException:
+        # What came in before is checked, and told, all the same.
+        if runs:
+            seal(batch)
+        raise
     if not runs:
         _drop(batch)
         return Received(None, runs, refusals)
@@ -124,7 +130,10 @@ def seal(batch: RunBatch) -> None:
 
 def cancel(*, batch: RunBatch, by: User) -> bool:
     """Whether runs of the batch still went on: those that wait are cancelled, the others asked to stop."""
-    return batch.job_batch is not None and job_batches.cancel_batch(batch=batch.job_batch, by=by)
+    going = batch.job_batch is not None and job_batches.cancel_batch(batch=batch.job_batch, by=by)
+    # What was started again after the batch had ended stands outside of it.
+    further = [services.cancel_run(run=run, by=by) for run in summary(batch).runs if run.is_active]
+    return going or any(further)
 
 
 def summary(batch: RunBatch) -> Summary:

@@ -183,6 +183,7 @@ _SENTENCES: dict[str, Any] = {
         "password, then send it again."
     ),
     "too-many-files": lambda params: _("Select at most %(count)d files at once.") % params,
+    "replaces-one": lambda params: _("A corrected file replaces one file: select one."),
     "daily-limit": lambda params: (
         _("Your organization has reached its limit of %(limit)d uploads a day. Try again tomorrow.") % params
     ),

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db.models import Count
+
 from validations.models import ValidationRun
 from validations.querysets import findings_of
 
@@ -10,13 +12,15 @@ ALREADY_BILLED = "already-billed"
 
 
 def replaced_by(run: ValidationRun) -> set[UUID]:
-    """The runs that this one stands in for: those it repeats or replaces, and those that they repeat or replace."""
+    """The runs that this one stands in for: what it repeats or replaces, what those do, and what replaced those."""
     found: set[UUID] = set()
     ahead = _named_by([run])
     while ahead:
         found |= ahead
         ahead = _named_by(ValidationRun.unscoped.filter(pk__in=ahead)) - found
-    return found - {run.pk}
+    # Who corrects a file once more from its first page replaces the first correction too.
+    others = ValidationRun.unscoped.filter(replaces__in=found).values_list("pk", flat=True)
+    return (found | set(others)) - {run.pk}
 
 
 def _named_by(runs: Iterable[ValidationRun]) -> set[UUID]:
@@ -25,12 +29,16 @@ def _named_by(runs: Iterable[ValidationRun]) -> set[UUID]:
 
 def likely_replaced(run: ValidationRun) -> ValidationRun | None:
     """The earlier run that most rows of this one were billed by already, as those of a corrected file are."""
-    rows = sum(row["rows"] for row in run.summary.get("by_code", []) if row["code"] == ALREADY_BILLED)
-    if rows * 2 < run.summary.get("rows", 0) or not rows:
+    rows = run.summary.get("rows", 0)
+    billed = sum(row["rows"] for row in run.summary.get("by_code", []) if row["code"] == ALREADY_BILLED)
+    if not billed or billed * 2 < rows:
         return None
-    finding = findings_of(run).filter(code=ALREADY_BILLED).order_by("line").first()
-    earlier = ValidationRun.objects.for_organization(run.organization_id)
-    found: ValidationRun | None = (
-        earlier.filter(pk=finding.params.get("run_id")).first() if finding is not None else None
+    found = findings_of(run).filter(code=ALREADY_BILLED).order_by()
+    by_run = found.values_list("params__run_id").annotate(count=Count("pk")).order_by("-count")
+    run_id, count = by_run.first() or ("", 0)
+    if count * 2 < rows:
+        return None
+    earlier: ValidationRun | None = (
+        ValidationRun.objects.for_organization(run.organization_id).filter(pk=run_id).first()
     )
-    return found
+    return earlier

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
-from django.db import models
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from jobs.batches import seal_batch
@@ -62,7 +62,7 @@ def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, in
     left = ResultSet.unscoped.filter(created_at__lt=before).filter(
         Q(run=None) | (Q(run__status__in=ENDED) & (Q(run__result=None) | ~Q(run__result=F("pk"))))
     )
-    result_ids = list(left.values_list("pk", flat=True))
+    result_ids = [pk for pk in left.values_list("pk", flat=True) if _is_taken(left.filter(pk=pk))]
     delete_result_sets(result_ids, checkpoint=checkpoint)
     return counts | {"result_sets": len(result_ids)}
 
@@ -79,6 +79,16 @@ def _end_forsaken_runs(before: datetime) -> int:
     if count:
         logger.error("%d runs had no job any more and were ended", count)
     return count
+
+
+def _is_taken(left: QuerySet[ResultSet]) -> bool:
+    """Whether the set was taken from its run to be deleted; a run that goes on again may be filling it by now."""
+    with transaction.atomic():
+        run_id = left.values_list("run_id", flat=True).first()
+        if run_id is not None:
+            # The attempt that begins lists the sets of its run under this lock.
+            ValidationRun.unscoped.select_for_update().filter(pk=run_id).first()
+        return bool(left.update(run=None))
 
 
 def _settle_batches(before: datetime) -> int:

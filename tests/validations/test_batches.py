@@ -152,6 +152,18 @@ def test_everything_that_waits_is_cancelled_by_one_click(
     assert "already ended" in member_client.post(address("cancel", batch), follow=True).content.decode()
 
 
+def test_what_was_started_again_after_the_end_is_cancelled_too(batch: RunBatch, member: User) -> None:
+    run = batch.runs.earliest("created_at")
+    services.cancel_run(run=run, by=member)
+    drain()
+    run.refresh_from_db()
+    run.file.save("again.csv", file(1))
+    assert services.retry_run(run=run, by=member)
+    assert batches.cancel(batch=batch, by=member)
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+
+
 def test_only_who_may_change_runs_cancels_them(batch: RunBatch, viewer: User) -> None:
     client = signed_in(viewer)
     assert "Cancel all" not in client.get(address("detail", batch)).content.decode()
@@ -208,6 +220,33 @@ def test_a_program_sends_several_files_and_follows_them(
     assert answer["files"][2]["error"]["code"] == "file-empty"
     run = client.get(f"/api/validations/{answer['files'][0]['validationId']}", headers=headers).json()
     assert run["batchId"] == answer["batchId"]
+
+
+def test_what_came_in_before_the_server_failed_is_told_all_the_same(
+    organization: Organization, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = services.create_run
+
+    def failing(**fields: Any) -> Any:
+        if fields["upload"].name == "file2.csv":
+            raise OSError("the disk is gone")
+        return create(**fields)
+
+    monkeypatch.setattr(services, "create_run", failing)
+    with pytest.raises(OSError, match="gone"):
+        receive(organization, member, file(1), file(2))
+    drain()
+    assert Notification.unscoped.get().kind == "batch_finished"
+
+
+def test_several_files_replace_no_single_one(
+    organization: Organization, member: User, client: Client
+) -> None:
+    headers = {"Authorization": f"Bearer {ApiKey.issue(organization, member, 'Program')[1]}"}
+    data = {"files": [file(1), file(2)], "replaces": str(uuid.uuid4())}
+    answer = client.post("/api/validations/batches", data, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "replaces-one")
+    assert not ValidationRun.unscoped.exists()
 
 
 def test_a_program_learns_why_none_was_accepted(

@@ -109,6 +109,24 @@ def test_a_file_that_shares_a_few_lines_with_an_earlier_one_is_no_corrected_vers
     assert ValidationRun.unscoped.count() == 2
 
 
+def test_a_file_that_is_corrected_once_more_from_its_first_page_replaces_the_first_correction_too(
+    first: ValidationRun, organization: Organization, member: User
+) -> None:
+    second = checked(organization, member, content(1, 2, 3), replaces=first)
+    third = checked(organization, member, content(1, 2), replaces=first)
+    assert (billed(third), replaced_by(third)) == (0, {first.pk, second.pk})
+
+
+def test_the_file_with_most_of_the_lines_is_asked_about_and_no_mixture(
+    organization: Organization, member: User
+) -> None:
+    checked(organization, member, content(1))
+    larger = checked(organization, member, content(2, 3, 4))
+    assert likely_replaced(checked(organization, member, content(1, 2, 3, 4))) == larger
+    checked(organization, member, content(5, 6))
+    assert likely_replaced(checked(organization, member, content(1, 2, 5, 7, 8))) is None
+
+
 def test_what_replaces_a_replacement_replaces_the_first_file_too(
     first: ValidationRun, organization: Organization, member: User
 ) -> None:

@@ -1,7 +1,7 @@
 """An attempt goes on behind what an earlier one has stored, and nobody else writes there meanwhile."""
 
 import errno
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jobs.models import Job, JobStatus
 from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import drain
-from validations import processing, store
+from validations import processing, retention, store
 from validations.engine.check import Check
 from validations.engine.sample import write_sample
 from validations.models import BillingRecord, Finding, LogEntry, ResultSet, RunStatus, ValidationRun
@@ -120,6 +120,24 @@ def test_a_set_with_a_hole_is_not_gone_on_with(run: ValidationRun, monkeypatch: 
     assert (kept(run), run.result == left) == ([], False)
     assert run.result is not None
     assert rows_of(run.result) == list(range(1, ROWS + 1))
+
+
+def test_a_set_that_a_retry_has_taken_up_is_not_swept(
+    run: ValidationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = interrupted(run, monkeypatch)
+    ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.FAILED)
+    ResultSet.unscoped.update(created_at="2026-01-01T00:00Z")
+    listed = retention._is_taken
+
+    def retried_meanwhile(sets: Any) -> bool:
+        ValidationRun.unscoped.filter(pk=run.pk).update(status=RunStatus.PROCESSING)
+        return listed(sets)
+
+    monkeypatch.setattr(retention, "_is_taken", retried_meanwhile)
+    retention.sweep(abandoned_after=timedelta(hours=1), checkpoint=lambda: None)
+    left.refresh_from_db()
+    assert (left.run, len(rows_of(left))) == (run, ROWS)
 
 
 def test_x05_an_attempt_that_lost_its_job_writes_no_further_row(

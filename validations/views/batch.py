@@ -77,13 +77,14 @@ def _context(organization: Organization, batch_id: uuid.UUID) -> dict[str, Any]:
     title = ngettext("%(count)s file sent together", "%(count)s files sent together", files) % {
         "count": files
     }
-    is_cancelling = batch.job_batch is not None and batch.job_batch.cancel_requested_at is not None
+    going = [run.job for run in summary.runs if run.is_active and run.job]
+    is_cancelling = bool(going) and all(job.cancel_requested_at is not None for job in going)
     return {
         "organization": organization,
         "batch": batch,
         "summary": summary,
         "batch_title": title,
-        "is_cancelling": is_cancelling and summary.active,
+        "is_cancelling": is_cancelling,
     }
 
 

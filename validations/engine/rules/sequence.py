@@ -52,5 +52,6 @@ class Sequence(Rule):
             f"lag(row_no, 2) OVER w AS before, row - lag(row) OVER w AS rows_on FROM {context.rows} "
             f"WHERE row_no IS NOT NULL WINDOW w AS ({partition}ORDER BY row)) "
             "WHERE (previous IS NULL AND row_no <> 1) OR (row_no - previous NOT IN (1, rows_on) "
-            "AND (before IS NULL OR (row_no - before <> 2 AND row_no - previous <> previous - before)))"
+            "AND ((before IS NULL AND row_no <> 2) "
+            "OR (row_no - before <> 2 AND row_no - previous <> previous - before)))"
         )

@@ -23,6 +23,11 @@ def test_one_wrong_number_is_told_once(judge_rows: JudgeRows) -> None:
     assert [(f["row"], f["params"]["expected"]) for f in judged.of("sequence")] == [(3, 3)]
 
 
+def test_a_wrong_first_number_is_told_once(judge_rows: JudgeRows) -> None:
+    judged = judge_rows(lines(*({"row_no": number} for number in ("9", "2", "3", "4"))))
+    assert [f["row"] for f in judged.of("sequence")] == [1]
+
+
 def test_a_number_that_cannot_be_read_makes_no_gap(judge_rows: JudgeRows) -> None:
     assert judge_rows(lines(*({"row_no": number} for number in ("1", "2", "x", "4")))).of("sequence") == []
 
