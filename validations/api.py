@@ -1,11 +1,12 @@
 """The JSON API of validations; documented at /api/docs."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, File, Form, Query, Router, Schema, Status
@@ -21,6 +22,8 @@ from validations.intake import UploadRefusedError
 from validations.models import Finding, Profile, RunBatch, ValidationRun
 from validations.querysets import FindingFilter, findings_page, profiles_for
 from validations.sentences import message_of, reader_language
+
+R = TypeVar("R", ValidationRun, RunBatch)
 
 router = Router(tags=["validations"], by_alias=True)
 
@@ -225,15 +228,8 @@ def create_batch(
 @router.get("/batches/{uuid:batch_id}", response=BatchBody, summary="Follow files that were sent together")
 def get_batch(request: HttpRequest, batch_id: UUID) -> BatchBody:
     """How far the files of a batch are, each with what was found in it."""
-    found = RunBatch.unscoped.select_related("organization").filter(pk=batch_id)
-    organization: Organization | None = getattr(request, "organization", None)
-    if organization is not None:
-        found = found.filter(organization=organization)
-    else:
-        found = found.filter(organization__in=memberships_of(request.user).values("organization"))
-    batch = found.first()
-    if batch is None or not request.user.has_perm("validations.view_validationrun", batch):
-        raise Http404
+    batches_known = RunBatch.unscoped.select_related("organization")
+    batch = _visible(request, batches_known, batch_id, "validations.view_validationrun")
     return _batch_body(batch)
 
 
@@ -318,15 +314,23 @@ def find_validation(request: HttpRequest, run_id: UUID, permission: str) -> Vali
     Raises: Http404 for everybody else.
     """
     runs = ValidationRun.unscoped.select_related("profile", "job", "organization")
+    return _visible(request, runs, run_id, permission)
+
+
+def _visible(request: HttpRequest, rows: QuerySet[R], pk: UUID, permission: str) -> R:
+    """The row of the key's organization, or of one of the person's, for somebody with that right there.
+
+    Raises: Http404 for everybody else.
+    """
     organization: Organization | None = getattr(request, "organization", None)
     if organization is not None:
-        runs = runs.filter(organization=organization)
+        rows = rows.filter(organization=organization)
     else:
-        runs = runs.filter(organization__in=memberships_of(request.user).values("organization"))
-    run = runs.filter(pk=run_id).first()
-    if run is None or not request.user.has_perm(permission, run):
+        rows = rows.filter(organization__in=memberships_of(request.user).values("organization"))
+    row = rows.filter(pk=pk).first()
+    if row is None or not request.user.has_perm(permission, row):
         raise Http404
-    return run
+    return row
 
 
 def _replaced(organization: Organization, run_id: UUID | None) -> ValidationRun | None:
