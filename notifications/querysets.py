@@ -1,19 +1,17 @@
 """Who may read what: every question about notices ends at the border of the reader's organizations."""
 
 from collections.abc import Collection
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from notifications.models import Notification
-from organizations.backends import EmailBackend
-from organizations.models import Membership, User
-from organizations.roles import PERMISSIONS
+from organizations.backends import EmailBackend, members_with, organizations_where
+from organizations.models import User
+from organizations.roles import Permission
 
-VIEW = "notifications.view_notification"
+VIEW = Permission.VIEW_NOTICES
 # Whose staff look after the jobs is told when something is wrong with them.
 VIEW_ALERTS = "jobs.view_alert"
-READER_ROLES = tuple(role for role, permissions in PERMISSIONS.items() if VIEW in permissions)
 
 
 def readers(organization_id: int | None, user_ids: Collection[int]) -> QuerySet[User]:
@@ -23,12 +21,7 @@ def readers(organization_id: int | None, user_ids: Collection[int]) -> QuerySet[
     """
     if organization_id is None:
         return staff().filter(pk__in=user_ids).order_by("pk")
-    people = User.objects.filter(
-        pk__in=user_ids,
-        is_active=True,
-        memberships__organization=organization_id,
-        memberships__role__in=READER_ROLES,
-    )
+    people = User.objects.filter(pk__in=members_with(organization_id, VIEW, user_ids))
     # Always in one order: two transactions that tell the same people wait for each other and never deadlock.
     return people.order_by("pk")
 
@@ -47,7 +40,7 @@ def may_read(notification: Notification) -> bool:
 def inbox(user_id: int) -> QuerySet[Notification]:
     """A person's notices, newest first: of the organizations they belong to now, and of the site for staff."""
     notices: QuerySet[Notification] = Notification.unscoped.filter(
-        Q(organization__in=_organizations_of(user_id)) | _of_site(), user=user_id
+        Q(organization__in=organizations_where(user_id, VIEW)) | _of_site(), user=user_id
     )
     return notices.select_related("organization").order_by("-created_at", "-pk")
 
@@ -60,17 +53,10 @@ def unread(user_id: int) -> QuerySet[Notification]:
 def readable(user_id: int) -> QuerySet[Notification]:
     """The notices of all people in the organizations where the person may read notices, and the person's own."""
     notices: QuerySet[Notification] = Notification.unscoped.filter(
-        Q(organization__in=_organizations_of(user_id)) | Q(_of_site(), user=user_id)
+        Q(organization__in=organizations_where(user_id, VIEW)) | Q(_of_site(), user=user_id)
     )
     return notices
 
 
 def _of_site() -> Q:
     return Q(organization=None, user__is_staff=True, user__is_active=True)
-
-
-def _organizations_of(user_id: int) -> QuerySet[Membership, Any]:
-    memberships: QuerySet[Membership] = Membership.unscoped.filter(
-        user=user_id, user__is_active=True, role__in=READER_ROLES
-    )
-    return memberships.values("organization")

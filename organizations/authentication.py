@@ -11,8 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer, SessionAuth
 
-from organizations.backends import role_of
-from organizations.models import ApiKey
+from organizations.models import ApiKey, Membership
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -29,7 +28,10 @@ class ApiKeyAuth(HttpBearer):
         key = _key(token)
         if key is None:
             return None
-        if not key.organization_id or not role_of(key.user, key.organization_id):
+        if not key.organization_id:
+            raise PermissionDenied
+        members = Membership.objects.for_organization(key.organization_id)
+        if not members.filter(user=key.user).exists():
             raise PermissionDenied
         _note_use(key)
         request.user = key.user

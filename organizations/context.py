@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 
 from organizations.access import memberships_of
 from organizations.models import Organization
+from organizations.sections import sections_for
 
 
 def organization(request: HttpRequest) -> dict[str, Any]:
@@ -18,6 +19,8 @@ def organization(request: HttpRequest) -> dict[str, Any]:
     return {
         "organization": own or SimpleLazyObject(lambda: _last_one(request, user)),
         "memberships": memberships_of(user).order_by("organization__name"),
+        # What the person may open of the organization's settings; asked once a page.
+        "sections": SimpleLazyObject(lambda: sections_for(request, own) if own else []),
     }
 
 

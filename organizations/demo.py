@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from organizations.models import Language, Membership, Organization, User
-from organizations.roles import Role
+from organizations.roles import RoleKey
 
 CLINIC = ("Clinique des Érables", "erables")
 AGENCY = ("Agence Boréale", "boreale")
@@ -31,10 +31,10 @@ class DemoPerson:
 
 # The first one sends the sample of `manage.py demo`.
 PEOPLE = (
-    DemoPerson("member@erables.example", "Maude Tremblay", Language.ENGLISH, CLINIC, Role.MEMBER),
-    DemoPerson("owner@erables.example", "Colette Gagnon", Language.FRENCH, CLINIC, Role.OWNER),
-    DemoPerson("viewer@erables.example", "Yves Lavoie", Language.FRENCH, CLINIC, Role.VIEWER),
-    DemoPerson("owner@boreale.example", "Ingrid Nadeau", Language.ENGLISH, AGENCY, Role.OWNER),
+    DemoPerson("member@erables.example", "Maude Tremblay", Language.ENGLISH, CLINIC, RoleKey.MEMBER),
+    DemoPerson("owner@erables.example", "Colette Gagnon", Language.FRENCH, CLINIC, RoleKey.OWNER),
+    DemoPerson("viewer@erables.example", "Yves Lavoie", Language.FRENCH, CLINIC, RoleKey.VIEWER),
+    DemoPerson("owner@boreale.example", "Ingrid Nadeau", Language.ENGLISH, AGENCY, RoleKey.OWNER),
     DemoPerson("staff@bordereau.example", "Sacha Roy", Language.ENGLISH, None),
 )
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from organizations.roles import Role
+from organizations.roles import TEMPLATES, RoleKey
 from organizations.tenancy import TenantModel
 
 
@@ -122,7 +122,8 @@ class Membership(TenantModel):
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person")
     )
-    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.MEMBER)
+    # The key of a role of the organization; until its roles are seeded, of a template.
+    role = models.SlugField(_("role"), max_length=40, db_index=False, default=RoleKey.MEMBER)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -131,7 +132,42 @@ class Membership(TenantModel):
         constraints = [models.UniqueConstraint("organization", "user", name="organizations_one_membership")]
 
     def __str__(self) -> str:
-        return f"{self.user} ({self.get_role_display()})"
+        return f"{self.user} ({self.role})"
+
+
+class Role(TenantModel):
+    """What the members with this role may do in one organization: a template's copy, or a role of its own."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="roles", verbose_name=_("organization")
+    )
+    key = models.SlugField(_("key"), max_length=40, db_index=False)
+    # Empty for a template's copy, whose title is translated.
+    title = models.CharField(_("title"), max_length=60, blank=True)
+    permissions = models.JSONField(_("permissions"), default=list)
+    # What the template of that version gave; both empty for a role of the organization's own.
+    given = models.JSONField(_("given by the template"), null=True, blank=True, editable=False)
+    template_version = models.PositiveSmallIntegerField(_("template version"), null=True, editable=False)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint("organization", "key", name="organizations_one_role")]
+
+    def __str__(self) -> str:
+        return self.title or str(TEMPLATES[self.key].title if self.key in TEMPLATES else self.key)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the organization made it itself."""
+        return self.given is None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the organization allows something else than the template did."""
+        return self.given is not None and set(self.permissions) != set(self.given)
 
 
 class ApiKey(TenantModel):

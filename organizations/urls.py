@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from organizations import views
+from organizations.views import people
 
 app_name = "organizations"
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("sign-in/", views.SignInView.as_view(), name="sign-in"),
-    path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
-    path("preferences/", views.preferences, name="preferences"),
-    path("language/", views.change_language, name="language"),
+    path("", people.home, name="home"),
+    path("sign-in/", people.SignInView.as_view(), name="sign-in"),
+    path("sign-out/", people.SignOutView.as_view(), name="sign-out"),
+    path("preferences/", people.preferences, name="preferences"),
+    path("language/", people.change_language, name="language"),
 ]

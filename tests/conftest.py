@@ -16,7 +16,7 @@ from redis import Redis
 
 from config.embedded_redis import EmbeddedRedis
 from organizations.models import ApiKey, Organization, User
-from organizations.roles import Role
+from organizations.roles import RoleKey
 from tests import factories
 
 
@@ -93,27 +93,27 @@ def other_organization(db: None) -> Organization:
 
 @pytest.fixture
 def owner(organization: Organization) -> User:
-    return factories.member(organization, Role.OWNER, email="owner@erables.example")
+    return factories.member(organization, RoleKey.OWNER, email="owner@erables.example")
 
 
 @pytest.fixture
 def manager(organization: Organization) -> User:
-    return factories.member(organization, Role.MANAGER, email="manager@erables.example")
+    return factories.member(organization, RoleKey.MANAGER, email="manager@erables.example")
 
 
 @pytest.fixture
 def member(organization: Organization) -> User:
-    return factories.member(organization, Role.MEMBER, email="member@erables.example")
+    return factories.member(organization, RoleKey.MEMBER, email="member@erables.example")
 
 
 @pytest.fixture
 def viewer(organization: Organization) -> User:
-    return factories.member(organization, Role.VIEWER, email="viewer@erables.example")
+    return factories.member(organization, RoleKey.VIEWER, email="viewer@erables.example")
 
 
 @pytest.fixture
 def outsider(other_organization: Organization) -> User:
-    return factories.member(other_organization, Role.OWNER, email="outsider@boreale.example")
+    return factories.member(other_organization, RoleKey.OWNER, email="outsider@boreale.example")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from organizations.models import Membership, Organization, User
-from organizations.roles import Role
+from organizations.roles import RoleKey
 from validations import services
 from validations.models import (
     Export,
@@ -39,7 +39,7 @@ def user(**fields: Any) -> User:
     )
 
 
-def member(of: Organization, role: str = Role.MEMBER, **fields: Any) -> User:
+def member(of: Organization, role: str = RoleKey.MEMBER, **fields: Any) -> User:
     """A person with a role in an organization."""
     person = user(**fields)
     Membership.unscoped.create(organization=of, user=person, role=role)

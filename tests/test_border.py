@@ -55,6 +55,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "organizations:sign-out": (OPEN, "post"),
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
+    "organization:roles": (ORGANIZATION, "get"),
     "validations:run-list": (ORGANIZATION, "get"),
     "validations:run-list-events": (ORGANIZATION, "get"),
     "validations:run-list-progress": (ORGANIZATION, "get"),

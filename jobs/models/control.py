@@ -111,6 +111,28 @@ class ActionKind(models.TextChoices):
     CLEAR_HINTS = "clear_hints", _("Took ids out of Redis")
     SEND_AGAIN = "send_again", _("Sent to Redis again")
     ACKNOWLEDGE = "acknowledge", _("Acknowledged an alert")
+    SIGN_IN = "sign_in", _("Signed in")
+    SIGN_IN_FAILED = "sign_in_failed", _("Failed to sign in")
+    SIGN_OUT = "sign_out", _("Signed out")
+    CHANGE_PASSWORD = "change_password", _("Changed the password")
+    CHANGE_FACTOR = "change_factor", _("Changed a second factor")
+    END_SESSION = "end_session", _("Ended a session")
+    INVITE = "invite", _("Invited somebody")
+    JOIN = "join", _("Joined")
+    CHANGE_MEMBER = "change_member", _("Changed a member's role")
+    REMOVE_MEMBER = "remove_member", _("Removed a member")
+    CHANGE_ROLE = "change_role", _("Changed a role")
+    SEED_ROLES = "seed_roles", _("Seeded roles")
+    ISSUE_KEY = "issue_key", _("Issued an API key")
+    REVOKE_KEY = "revoke_key", _("Revoked an API key")
+    SEND_FILE = "send_file", _("Sent a file")
+    EXPORT = "export", _("Downloaded")
+    VIEW_PATIENT = "view_patient", _("Saw patient data")
+    DELETE_RUN = "delete_run", _("Deleted a run")
+    CHANGE_ORGANIZATION = "change_organization", _("Changed an organization")
+    QUARANTINE = "quarantine", _("Quarantined a file")
+    CROSSED_BORDER = "crossed_border", _("A job named another organization than its row")
+    STAFF_CHANGE = "staff_change", _("Changed in the administration")
     REFUSED = "refused", _("Tried what is not allowed")
 
 
@@ -130,7 +152,7 @@ class OperatorAction(models.Model):
     by_name = models.CharField(_("name"), max_length=254, blank=True, default="")
     address = models.GenericIPAddressField(_("from"), null=True, blank=True)
     action = models.CharField(_("action"), max_length=20, choices=ActionKind.choices)
-    # What it was done to: "job", "queue", "schedule", "batch", "alert", "tenant" and its id or name.
+    # What it was done to: "job", "queue", "run", "member", "role", "key", "person" … and its id or name.
     target_kind = models.CharField(_("kind of target"), max_length=20)
     target = models.CharField(_("target"), max_length=150, blank=True, default="")
     # Opaque to this app, as in `Job`.

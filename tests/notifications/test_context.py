@@ -34,7 +34,7 @@ def test_a_page_counts_once_however_often_it_shows_the_number(
     template = engines["django"].from_string(
         "{% if unread_count %}{{ unread_count }}/{{ unread_count }}{% endif %}"
     )
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert template.render(context_of(member)) == "1/1"
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from notifications.models import Notification
 from organizations.models import Membership, Organization, User
-from organizations.roles import Role
+from organizations.roles import RoleKey
 from tests.conftest import signed_in
 from tests.support.news import FAILED, FINISHED, RUN, told
 
@@ -100,7 +100,7 @@ def test_d07_news_of_an_organization_that_the_person_left_is_gone(
 def test_d05_news_of_two_organizations_is_counted_together_and_hidden_apart(
     organization: Organization, other_organization: Organization, member: User, member_client: Client
 ) -> None:
-    Membership.unscoped.create(organization=other_organization, user=member, role=Role.VIEWER)
+    Membership.unscoped.create(organization=other_organization, user=member, role=RoleKey.VIEWER)
     told(organization, member, key="run:1")
     told(other_organization, member, key="run:2")
     assert member_client.get(f"{INBOX}unread/").json()["unread"] == 2

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from organizations.models import ApiKey, Organization, User
-from organizations.roles import Role
+from organizations.roles import RoleKey
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.staff import staff, staff_client
@@ -102,10 +102,10 @@ def test_the_page_of_an_organization_shows_its_members(
 
 def test_a_membership_changes_its_role_in_the_admin(superuser: User, member: User) -> None:
     membership = member.memberships.get()
-    data = {"organization": membership.organization_id, "user": member.pk, "role": Role.MANAGER}
+    data = {"organization": membership.organization_id, "user": member.pk, "role": RoleKey.MANAGER}
     signed_in(superuser).post(reverse("admin:organizations_membership_change", args=[membership.pk]), data)
     membership.refresh_from_db()
-    assert membership.role == Role.MANAGER
+    assert membership.role == RoleKey.MANAGER
 
 
 @pytest.mark.parametrize(
