@@ -20,6 +20,8 @@ logger = logging.getLogger("jobs.task")
 
 # Twice a second is as fast as a person sees a bar move.
 PROGRESS_INTERVAL_SECONDS = 0.5
+# The name of the worker where a job runs in the process that asked for it, because there is no Redis.
+INLINE = "inline"
 # The log of an attempt is for reading; a task that writes more is cut off with a note.
 LONGEST_LOG_LINES = 500
 LONGEST_MESSAGE = 200
@@ -48,6 +50,8 @@ class RunningJob:
         self.max_attempts = row.max_attempts
         self.tenant_id = row.tenant_id
         self.fence = row.fence
+        # Whether it runs where it was asked for, and no worker got it.
+        self.is_direct = row.worker == INLINE
         # Small JSON that is stored with the succeeded job; a task may also return it.
         self.result: dict[str, Any] | None = None
         # Whether `completing` has committed: then nothing that follows changes the job's end.

@@ -25,7 +25,7 @@ from django.db.models import Max, Min
 
 from jobs import lifecycle, tracing
 from jobs.admission import Seat
-from jobs.context import RunningJob, StopFlag
+from jobs.context import INLINE, RunningJob, StopFlag
 from jobs.declarations import Declaration, declared
 from jobs.errors import (
     ArgumentsError,
@@ -100,7 +100,7 @@ class Outcome:
 _is_performing = False
 
 # A work-horse sets its own before it runs anything.
-_host = Host(worker="inline", stop=StopFlag())
+_host = Host(worker=INLINE, stop=StopFlag())
 
 
 def set_host(host: Host) -> None:

@@ -15,9 +15,11 @@ from django.utils import timezone, translation
 from redis import Redis
 
 from config.embedded_redis import EmbeddedRedis
+from jobs import failfast
 from organizations.models import ApiKey, Organization, User
 from organizations.roles import RoleKey
 from tests import factories
+from tests.support.processes import free_port
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,6 +58,15 @@ def _own_database(url: str) -> Iterator[str]:
                 client.flushdb()
                 return
     pytest.exit(f"{server} has no empty database from {number} on; set TEST_REDIS_URL to another server.")
+
+
+@pytest.fixture
+def no_redis(settings: Any) -> Iterator[None]:
+    """A site whose Redis refuses connections."""
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    failfast.forget_clients()
+    yield
+    failfast.forget_clients()
 
 
 @pytest.fixture(autouse=True)

@@ -1,26 +1,14 @@
 """`/healthz` and `/readyz`: quick, without a name, and answered whatever else is wrong."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 from django.test import AsyncClient, Client
 
-from jobs import failfast
 from organizations.models import User
 from tests.conftest import signed_in
-from tests.support.processes import free_port
-
-
-@pytest.fixture
-def no_redis(settings: Any) -> Iterator[None]:
-    """A site whose Redis refuses connections."""
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
-    failfast.forget_clients()
-    yield
-    failfast.forget_clients()
 
 
 def test_healthz_asks_no_database(settings: Any) -> None:

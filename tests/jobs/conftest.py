@@ -10,7 +10,7 @@ from jobs import dispatch
 from jobs.admission import Seat
 from jobs.errors import RefusedError
 from jobs.signals import job_restarted
-from tests.support.processes import RedisServer, free_port, redis_server
+from tests.support.processes import RedisServer, redis_server
 
 
 @pytest.fixture
@@ -25,12 +25,6 @@ def own_redis(tmp_path: Path, settings: Any) -> Iterator[RedisServer]:
     with redis_server(tmp_path / "redis") as server:
         settings.REDIS_URL = server.url
         yield server
-
-
-@pytest.fixture
-def no_redis(settings: Any) -> None:
-    """A site whose Redis refuses connections."""
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,27 @@
+"""The background work of organizations."""
+
+from typing import Any
+
+from jobs.context import RunningJob
+from jobs.tasks import task
+from organizations import seeding
+from organizations.models import Organization, User
+
+
+# Without Redis it runs where it was asked for: a new organization's people must not wait for it.
+@task(queue="roles", timeout_seconds=30, attempts=3, without_redis="run")
+def seed_roles(
+    job: RunningJob, *, organization_id: int, force: bool = False, by_id: int | None = None
+) -> dict[str, Any] | None:
+    """Give an organization its default roles, or bring them up to date."""
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is None:
+        job.log("The organization is gone: nothing to seed.")
+        return None
+    job.progress(0, 1)
+    by = User.objects.filter(pk=by_id).first() if by_id else None
+    seeded = seeding.seed(organization, force=force, by=by)
+    job.progress(1, 1)
+    mode = "direct" if job.is_direct else "queued"
+    job.log("Roles are seeded.", mode=mode, organization=organization.pk, written=seeded.count)
+    return {"mode": mode, **seeded.as_result()}
