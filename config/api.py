@@ -10,6 +10,7 @@ from config.version import VERSION
 from jobs.api import analyses_router
 from jobs.api import public_router as health_router
 from jobs.api import router as queue_router
+from organizations.api import router as organizations_router
 from organizations.authentication import API_AUTH, OPERATOR_AUTH
 from validations.api import router as validations_router
 from validations.export_api import router as exports_router
@@ -24,6 +25,7 @@ api = NinjaAPI(
 )
 api.add_router("/validations", validations_router)
 api.add_router("/validations", exports_router)
+api.add_router("/organizations", organizations_router)
 api.add_router("/queue", queue_router, auth=OPERATOR_AUTH)
 api.add_router("/queue/analyses", analyses_router, auth=OPERATOR_AUTH)
 api.add_router("/health", health_router)

@@ -1,4 +1,4 @@
-"""The forms of people: sign-in and preferences."""
+"""The forms of people and organizations: sign-in, preferences, roles."""
 
 import zoneinfo
 from typing import Any
@@ -9,6 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
 from organizations.models import User
+from organizations.roles import Permission
 
 # The regions in which people live; the rest of the zone database is old names and offsets.
 _REGIONS = ("America/", "Europe/", "Africa/", "Asia/", "Australia/", "Pacific/", "Atlantic/", "Indian/")
@@ -56,3 +57,22 @@ class PreferencesForm(forms.ModelForm[User]):
         self.fields["full_name"].widget.attrs["autocomplete"] = "name"
         for field in self.fields.values():
             field.widget.attrs["class"] = "input"
+
+
+class RoleForm(forms.Form):
+    """What a role may do; a role of the organization's own has a title too."""
+
+    title = forms.CharField(
+        label=_("Name of the role"), max_length=60, widget=forms.TextInput(attrs={"class": "input"})
+    )
+    permissions = forms.MultipleChoiceField(
+        label=_("This role may"),
+        choices=Permission.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, with_title: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not with_title:
+            del self.fields["title"]

@@ -7,4 +7,8 @@ from organizations.views import roles
 app_name = "organization"
 urlpatterns = [
     path("roles/", roles.role_list, name="roles"),
+    path("roles/new/", roles.role_new, name="role-new"),
+    path("roles/seed/", roles.role_seed, name="role-seed"),
+    path("roles/<slug:key>/", roles.role_detail, name="role-detail"),
+    path("roles/<slug:key>/delete/", roles.role_delete, name="role-delete"),
 ]

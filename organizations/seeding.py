@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from jobs import audit
 from jobs.models import ActionKind
 from organizations.models import Organization, Role
-from organizations.roles import TEMPLATES, TEMPLATES_VERSION, RoleTemplate
+from organizations.roles import TEMPLATES, TEMPLATES_VERSION, Permission, RoleTemplate
 
 
 class What(StrEnum):
@@ -38,6 +38,16 @@ class Change:
     role: Role | None = None
     added: frozenset[str] = frozenset()
     removed: frozenset[str] = frozenset()
+
+    @property
+    def added_labels(self) -> list[str]:
+        """What the role gains, in words."""
+        return [str(one.label) for one in Permission if one.value in self.added]
+
+    @property
+    def removed_labels(self) -> list[str]:
+        """What the role loses, in words."""
+        return [str(one.label) for one in Permission if one.value in self.removed]
 
 
 @dataclass(frozen=True, slots=True)

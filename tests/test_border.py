@@ -4,6 +4,7 @@ The whole list of addresses is walked. One that this table does not know fails t
 a page without saying how it is kept from outsiders.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from notifications.models import Notification
-from organizations.models import ApiKey, Organization, User
+from organizations.models import ApiKey, Organization, Role, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.news import told
@@ -34,11 +35,13 @@ OWN = "own"
 # Takes the address of an organization, a run in it, a notice, or a run by its id alone.
 ORGANIZATION = "organization"
 RUN = "run"
+ROLE = "role"
 NOTICE = "notice"
 # Takes the address of an organization and files that were sent together, or those by their id alone.
 BATCH = "batch"
 API_BATCH = "api batch"
 API_RUN = "api run"
+API_ORGANIZATION = "api organization"
 # Takes the file of a run beside the run.
 EXPORT = "export"
 API_EXPORT = "api export"
@@ -56,6 +59,10 @@ KNOWN: dict[str, tuple[str, str]] = {
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
     "organization:roles": (ORGANIZATION, "get"),
+    "organization:role-new": (ORGANIZATION, "get"),
+    "organization:role-seed": (ORGANIZATION, "get"),
+    "organization:role-detail": (ROLE, "get"),
+    "organization:role-delete": (ROLE, "post"),
     "validations:run-list": (ORGANIZATION, "get"),
     "validations:run-list-events": (ORGANIZATION, "get"),
     "validations:run-list-progress": (ORGANIZATION, "get"),
@@ -103,6 +110,10 @@ KNOWN: dict[str, tuple[str, str]] = {
     "api:create_export": (API_RUN, "post"),
     "api:get_export": (API_EXPORT, "get"),
     "api:get_export_file": (API_EXPORT, "get"),
+    "api:list_roles": (API_ORGANIZATION, "get"),
+    "api:preview_seeding": (API_ORGANIZATION, "get"),
+    "api:start_seeding": (API_ORGANIZATION, "post"),
+    "api:get_seeding": (API_ORGANIZATION, "get"),
     "api:queue_stats": (OPERATORS, "get"),
     "api:queue_health": (OPERATORS, "get"),
     "api:queue_info": (OPERATORS, "get"),
@@ -122,6 +133,9 @@ KNOWN: dict[str, tuple[str, str]] = {
 STAFF = "admin:"
 # Pages of the admin that everybody reaches: the way in.
 STAFF_DOORS = {"admin:login", "admin:logout"}
+
+# What the member of these tests may not do, whatever it is done to.
+NOT_FOR_MEMBERS = {"validations:run-delete", "organization:role-detail", "organization:role-delete"}
 
 ACTORS = ("anonymous", "stranger", "viewer", "member", "owner", "program")
 
@@ -161,6 +175,7 @@ def foreign(db: None) -> Foreign:
     Profile.objects.create(
         organization=place, name=MARK, title_en=MARK, title_fr=MARK, descriptor=factories.profile().descriptor
     )
+    Role.unscoped.create(organization=place, key=MARK, title=MARK)
     batch = RunBatch.unscoped.create(organization=place, created_by=person, key=MARK)
     ValidationRun.unscoped.filter(pk=run.pk).update(batch=batch)
     return Foreign(place, run, told(place, person), factories.made_export(run, person), batch)
@@ -183,7 +198,12 @@ def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str,
     """Addresses of foreign things, each beside that of a thing that never was."""
     kind, _method = KNOWN[name]
     rest = ["quebec-medical"] if name == "validations:profile-template" else []
-    if kind == ORGANIZATION:
+    if kind == ROLE:
+        pairs = [
+            ([foreign.organization.slug, MARK], [MADE_UP_SLUG, MARK]),
+            ([own.slug, MARK], [own.slug, "made-up"]),
+        ]
+    elif kind in (ORGANIZATION, API_ORGANIZATION):
         pairs = [([foreign.organization.slug, *rest], [MADE_UP_SLUG, *rest])]
     elif kind in (RUN, EXPORT, BATCH):
         run, made_up = str(foreign.batch.pk if kind == BATCH else foreign.run.pk), str(uuid4())
@@ -213,9 +233,14 @@ class Seen:
 
 def body(name: str, method: str) -> dict[str, str]:
     """What is sent along, where an address reads it before it looks who asks for what."""
-    if (name, method) != ("api:create_export", "post"):
+    sent = {
+        ("api:create_export", "post"): {"format": "report-pdf"},
+        ("api:start_seeding", "post"): {},
+        ("api:get_seeding", "post"): {},
+    }
+    if (name, method) not in sent:
         return {}
-    return {"data": '{"format": "report-pdf"}', "content_type": "application/json"}
+    return {"data": json.dumps(sent[name, method]), "content_type": "application/json"}
 
 
 def seen(client: Client, method: str, address: str, **sent: str) -> Seen:
@@ -236,7 +261,8 @@ def test_d01_every_address_of_the_site_is_known_to_these_tests() -> None:
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize(
-    "name", of_kind(ORGANIZATION, RUN, NOTICE, API_RUN, EXPORT, API_EXPORT, BATCH, API_BATCH)
+    "name",
+    of_kind(ORGANIZATION, ROLE, RUN, NOTICE, EXPORT, BATCH, API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH),
 )
 def test_d01_what_is_foreign_answers_like_what_never_was(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str, method: str
@@ -252,15 +278,20 @@ def test_d01_what_is_foreign_answers_like_what_never_was(
             assert MARK not in expected.text, actor
 
 
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, RUN, NOTICE, EXPORT, BATCH))
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, ROLE, RUN, NOTICE, EXPORT, BATCH))
 def test_d01_people_of_another_organization_get_404_and_change_nothing(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
     method = KNOWN[name][1]
     for actor in ("stranger", "member", "owner"):
         for theirs, _nobodys in addresses(name, organization, foreign):
-            missing_right = name == "validations:run-delete" and actor == "member"
-            expected = 403 if missing_right and theirs.startswith(f"/o/{organization.slug}/") else 404
+            expected = (
+                403
+                if actor == "member"
+                and name in NOT_FOR_MEMBERS
+                and theirs.startswith(f"/o/{organization.slug}/")
+                else 404
+            )
             if actor == "stranger":
                 expected = 404
             assert getattr(clients[actor], method)(theirs).status_code == expected, (actor, theirs)
@@ -268,8 +299,8 @@ def test_d01_people_of_another_organization_get_404_and_change_nothing(
     assert Notification.unscoped.filter(pk=foreign.notice.pk, read_at=None).exists()
 
 
-@pytest.mark.parametrize("name", of_kind(API_RUN, API_EXPORT, API_BATCH))
-def test_d01_programs_and_people_get_404_for_a_foreign_run_in_the_api(
+@pytest.mark.parametrize("name", of_kind(API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH))
+def test_d01_programs_and_people_get_404_for_what_is_foreign_in_the_api(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
     ((theirs, _nobodys),) = addresses(name, organization, foreign)
