@@ -12,16 +12,19 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from jobs.context import RunningJob
 from notifications import querysets
 from notifications.channels import channels
 from notifications.errors import DeliveryError
 from notifications.models import Delivery, DeliveryAttempt, DeliveryStatus
+from organizations.border import check_border
 
 
-def deliver(delivery_id: str, *, job_id: UUID) -> None:
+def deliver(job: RunningJob, delivery_id: str) -> None:
     """The delivery is sent, or withheld because its reader lost the right to read it, or was so already.
 
-    Raises: DeliveryError or UndeliverableError, as the channel said.
+    Raises: DeliveryError or UndeliverableError, as the channel said; PermanentError when it belongs to another
+    organization than the job.
     """
     delivery = (
         Delivery.unscoped.select_related("notification__user", "notification__organization")
@@ -29,12 +32,15 @@ def deliver(delivery_id: str, *, job_id: UUID) -> None:
         .first()
     )
     # Without a row the reader, the organization or the news is gone: nobody is waiting for it.
-    if delivery is None or delivery.status == DeliveryStatus.SENT:
+    if delivery is None:
+        return
+    check_border(job, delivery.organization_id, "delivery", delivery.pk)
+    if delivery.status == DeliveryStatus.SENT:
         return
     if not querysets.may_read(delivery.notification):
         _change(delivery, status=DeliveryStatus.WITHHELD, error_code="reader_left")
         return
-    with _recorded(delivery, job_id):
+    with _recorded(delivery, job.id):
         channels[delivery.channel].deliver(delivery.notification, str(delivery.pk))
 
 

@@ -25,21 +25,21 @@ def tell_readers(announcement: Announcement, **kwargs: Any) -> None:
 def close_delivery(job: Job) -> None:
     """A delivery whose job ended without sending it no longer claims to be on its way."""
     if job.status != JobStatus.SUCCEEDED:
-        services.give_up(delivery_id=job.arguments["delivery_id"], error_code=job.error_code or job.status)
+        services.give_up(job)
 
 
 @receiver(job_restarted, dispatch_uid="notifications.reopen_delivery")
 def reopen_delivery(job: Job, replaces: Job | None, **kwargs: Any) -> None:
     """A delivery whose job gets another chance is on its way again."""
     if job.task in (deliver.name, deliver_to_staff.name):
-        services.reopen(delivery_id=job.arguments["delivery_id"], is_other=replaces is not None)
+        services.reopen(job, is_other=replaces is not None)
 
 
 @works_on(deliver.name)
 @works_on(deliver_to_staff.name)
 def find_delivery(job: Job) -> Iterable[Delivery]:
     """The delivery that the job makes."""
-    return Delivery.unscoped.filter(pk=job.arguments["delivery_id"])
+    return services.deliveries_of(job)
 
 
 @receiver(alert_changed, dispatch_uid="notifications.tell_staff")

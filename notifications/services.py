@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs.errors import RefusedError
-from jobs.models import Alert, AlertKind
+from jobs.models import Alert, AlertKind, Job
 from notifications import querysets
 from notifications.channels import Channel, channels
 from notifications.channels.in_app import wake_pages_of
@@ -81,20 +81,28 @@ def _hand_over(notification: Notification, channel: Channel) -> None:
     )
 
 
-def give_up(*, delivery_id: str, error_code: str) -> bool:
+def deliveries_of(job: Job) -> QuerySet[Delivery]:
+    """The delivery that the job makes; none where it belongs to another organization than the job."""
+    own = Q(organization=job.tenant_id) if job.tenant_id else Q(organization=None)
+    deliveries: QuerySet[Delivery] = Delivery.unscoped.filter(own, pk=job.arguments["delivery_id"])
+    return deliveries
+
+
+def give_up(job: Job) -> bool:
     """Whether a delivery that was still waiting is now marked as failed, because its job has ended."""
-    waiting = Delivery.unscoped.filter(pk=delivery_id, status=DeliveryStatus.PENDING)
+    waiting = deliveries_of(job).filter(status=DeliveryStatus.PENDING)
+    error_code = job.error_code or job.status
     return bool(waiting.update(status=DeliveryStatus.FAILED, error_code=error_code))
 
 
-def reopen(*, delivery_id: str, is_other: bool) -> None:
+def reopen(job: Job, *, is_other: bool) -> None:
     """A failed delivery is on its way again.
 
     Raises: RefusedError for another job than its own: who gets a message is not changed by hand.
     """
     if is_other:
         raise RefusedError(_("A delivery belongs to its notification: what it sends cannot be changed."))
-    failed = Delivery.unscoped.filter(pk=delivery_id, status=DeliveryStatus.FAILED)
+    failed = deliveries_of(job).filter(status=DeliveryStatus.FAILED)
     failed.update(status=DeliveryStatus.PENDING, error_code="")
 
 

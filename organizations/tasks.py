@@ -5,6 +5,7 @@ from typing import Any
 from jobs.context import RunningJob
 from jobs.tasks import task
 from organizations import seeding
+from organizations.border import check_border
 from organizations.models import Organization, User
 
 
@@ -18,6 +19,7 @@ def seed_roles(
     if organization is None:
         job.log("The organization is gone: nothing to seed.")
         return None
+    check_border(job, organization.pk, "organization", organization.slug)
     job.progress(0, 1)
     by = User.objects.filter(pk=by_id).first() if by_id else None
     seeded = seeding.seed(organization, force=force, by=by)

@@ -6,7 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from jobs.context import RunningJob
 from organizations.announcements import Announcement, announce
+from organizations.border import check_border
 from validations.models import Export, RunBatch, RunStatus, ValidationRun, Verdict
 
 
@@ -48,9 +50,14 @@ def _is_told_with_others(run: ValidationRun) -> bool:
     return batch is not None and batch.finished_at is None
 
 
-def announce_batch(batch_id: str) -> None:
-    """Tell the sender of several files what came of them; nothing where all of them were cancelled."""
+def announce_batch(job: RunningJob, batch_id: str) -> None:
+    """Tell the sender of several files what came of them; nothing where all of them were cancelled.
+
+    Raises: PermanentError when they belong to another organization than the job.
+    """
     batch = RunBatch.unscoped.select_related("organization").filter(pk=batch_id).first()
+    if batch is not None:
+        check_border(job, batch.organization_id, "batch", batch.pk)
     ended = (RunStatus.COMPLETED, RunStatus.FAILED)
     runs = list(batch.runs.filter(status__in=ended)) if batch else []
     if batch is None or batch.created_by_id is None or not runs:

@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 
 from jobs.context import RunningJob
 from jobs.errors import PermanentError
+from organizations.border import check_border
 from validations.announcements import announce_export
 from validations.exports import Format, Source, Wanted, formats
 from validations.files import FULL, engine_folder
@@ -68,10 +69,11 @@ def wanted_fields(wanted: Wanted) -> dict[str, Any]:
 def _export_to_make(job: RunningJob, export_id: str) -> Export | None:
     related = ("run__organization", "run__profile", "created_by")
     export = Export.unscoped.select_related(*related).filter(pk=UUID(export_id)).first()
-    if export is None or export.status != ExportStatus.WAITING:
+    if export is None:
         return None
-    if export.organization_id != job.tenant_id:
-        raise PermanentError("wrong-organization")
+    check_border(job, export.organization_id, "export", export.pk)
+    if export.status != ExportStatus.WAITING:
+        return None
     if export.format not in formats:
         raise PermanentError("format-unknown")
     return export

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from jobs.context import RunningJob
 from jobs.errors import FencedError, JobError, PermanentError
+from organizations.border import check_border
 from validations import comparing, correcting, store
 from validations.earlier import hand_over
 from validations.engine.build import fingerprint
@@ -65,11 +66,10 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
 
 def _run_to_check(job: RunningJob, run_id: str) -> ValidationRun | None:
     run = ValidationRun.unscoped.select_related("organization", "profile").filter(pk=UUID(run_id)).first()
-    if run is None or run.status == RunStatus.COMPLETED:
+    if run is None:
         return None
-    if run.organization_id != job.tenant_id:
-        raise PermanentError("wrong-organization")
-    return run
+    check_border(job, run.organization_id, "run", run.pk)
+    return None if run.status == RunStatus.COMPLETED else run
 
 
 def _start(job: RunningJob, run: ValidationRun) -> list[int]:

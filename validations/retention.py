@@ -13,7 +13,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from jobs.batches import seal_batch
+from jobs.context import RunningJob
 from jobs.models import FINAL_STATUSES, Batch
+from organizations.border import check_border
 from validations.files import delete_file_of_ended
 from validations.models import (
     ENDED,
@@ -40,6 +42,17 @@ def delete_result_sets(result_ids: Iterable[int], *, checkpoint: Checkpoint) -> 
         for model in (Finding, BillingRecord):
             _delete_rows(model, result_id, checkpoint)
         ResultSet.unscoped.filter(pk=result_id).delete()
+
+
+def delete_of_run(job: RunningJob, result_ids: Iterable[int]) -> None:
+    """Remove what a deleted run of the job's organization has left.
+
+    Raises: PermanentError, before anything is removed, when one of them belongs to another organization.
+    """
+    sets = ResultSet.unscoped.filter(pk__in=list(result_ids)).values_list("pk", "organization_id")
+    for pk, organization_id in sets:
+        check_border(job, organization_id, "result", pk)
+    delete_result_sets([pk for pk, _organization in sets], checkpoint=job.checkpoint)
 
 
 def trim_result_set(result: ResultSet, last_row: int, *, checkpoint: Checkpoint) -> None:

@@ -28,13 +28,13 @@ def make_export(job: RunningJob, export_id: str) -> dict[str, Any] | None:
 @task(queue="notifications")
 def announce_batch(job: RunningJob, run_batch_id: str, batch_id: str) -> None:
     """Tell the sender of several files what came of them, once the last one was checked."""
-    announcements.announce_batch(run_batch_id)
+    announcements.announce_batch(job, run_batch_id)
 
 
 @task(queue="maintenance")
 def delete_results(job: RunningJob, result_ids: list[int]) -> None:
     """Remove the records and findings of result sets that no run shows any more."""
-    retention.delete_result_sets(result_ids, checkpoint=job.checkpoint)
+    retention.delete_of_run(job, result_ids)
 
 
 @task(queue="maintenance")

@@ -20,7 +20,16 @@ from jobs import census, pauses, redis_state
 from jobs.census import Census
 from jobs.failfast import REDIS_ERRORS, connection
 from jobs.lifecycle import Cause
-from jobs.models import AlertKind, Job, JobEvent, JobStatus, MinuteStat, Schedule
+from jobs.models import (
+    ActionKind,
+    AlertKind,
+    Job,
+    JobEvent,
+    JobStatus,
+    MinuteStat,
+    OperatorAction,
+    Schedule,
+)
 from jobs.redis_state import RedisState
 from jobs.schedules import Trouble
 from jobs.transport import QUARANTINE_KEY
@@ -36,6 +45,8 @@ SLOW_DATABASE_SECONDS = 0.5
 SCHEDULE_LATE = timedelta(minutes=2)
 # A bad hint is news for this long.
 QUARANTINE_NEWS = timedelta(hours=1)
+# As is a job that reached across the border between organizations.
+BORDER_NEWS = timedelta(hours=1)
 
 
 class CannotTellError(Exception):
@@ -229,6 +240,15 @@ def quarantine(scene: Scene) -> Iterator[Sighting]:
         yield Sighting(params={"entries": scene.redis.quarantined or 0})
 
 
+def crossed_border(scene: Scene) -> Iterator[Sighting]:
+    """Jobs were ended lately because what they were to work on belongs to another organization."""
+    tries = OperatorAction.objects.filter(
+        action=ActionKind.CROSSED_BORDER, at__gt=scene.now - BORDER_NEWS
+    ).count()
+    if tries:
+        yield Sighting(params={"jobs": tries})
+
+
 def _minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
@@ -245,4 +265,5 @@ RULES: tuple[Rule, ...] = (
     Rule(AlertKind.PERSISTENCE, persistence, raise_after=_minutes(1), resolve_after=_minutes(1)),
     Rule(AlertKind.SCHEDULE, schedule, raise_after=_minutes(2), resolve_after=_minutes(2)),
     Rule(AlertKind.QUARANTINE, quarantine, raise_after=_minutes(0), resolve_after=_minutes(5)),
+    Rule(AlertKind.CROSSED_BORDER, crossed_border, raise_after=_minutes(0), resolve_after=_minutes(5)),
 )

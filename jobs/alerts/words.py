@@ -57,6 +57,8 @@ def _site_wide(kind: str, params: Mapping[str, Any]) -> str:
             return _("No dispatcher leads.")
         case AlertKind.QUARANTINE:
             return _("Entries that this site did not write were found in Redis and put aside.")
+        case AlertKind.CROSSED_BORDER:
+            return _("Jobs named another organization than the rows they were to work on, and were ended.")
     return str(AlertKind(kind).label) if kind in AlertKind.values else kind
 
 
@@ -76,6 +78,9 @@ def advice(kind: str) -> str:
         AlertKind.NO_LEADER: _("Start a worker: each one brings a dispatcher along."),
         AlertKind.SCHEDULE: _("Open the schedule: it says what is wrong with it."),
         AlertKind.QUARANTINE: _("Find out who else can write to this Redis, and change its password."),
+        AlertKind.CROSSED_BORDER: _(
+            "Nothing was done for them. Read the audit trail: who can write to the database or to Redis?"
+        ),
     }.get(AlertKind(kind), "")
 
 

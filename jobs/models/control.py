@@ -166,7 +166,13 @@ class OperatorAction(models.Model):
         verbose_name = _("operator action")
         verbose_name_plural = _("operator actions")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["target_kind", "target"], name="jobs_action_by_target")]
+        indexes = [
+            models.Index(fields=["target_kind", "target"], name="jobs_action_by_target"),
+            # Dispatchers ask for the newest of these every few seconds.
+            models.Index(
+                fields=["at"], condition=Q(action=ActionKind.CROSSED_BORDER), name="jobs_action_crossed"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.target_kind} {self.target}"

@@ -180,7 +180,7 @@ def test_g06_a_repeat_after_a_crash_bears_the_same_message_id_and_both_attempts_
     # What the database says when the process died between the sending and the recording.
     Delivery.unscoped.filter(pk=delivery.pk).update(status=DeliveryStatus.PENDING, sent_at=None)
     DeliveryAttempt.unscoped.update(ended_at=None)
-    deliver.enqueue(delivery_id=str(delivery.pk))
+    deliver.using(tenant_id=organization.pk).enqueue(delivery_id=str(delivery.pk))
     drain()
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"] == f"<{delivery.pk}@bordereau.example>"
@@ -194,7 +194,7 @@ def test_a_delivery_that_was_sent_is_not_sent_again(
 ) -> None:
     delivery = delivery_of(told(organization, member))
     drain()
-    deliver.enqueue(delivery_id=str(delivery.pk))
+    deliver.using(tenant_id=organization.pk).enqueue(delivery_id=str(delivery.pk))
     drain()
     assert len(mailbox.messages) == 1
 
