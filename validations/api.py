@@ -19,9 +19,11 @@ from organizations.models import Organization
 from validations import batches, services
 from validations.failures import sentence
 from validations.intake import UploadRefusedError
+from validations.looks import note_look
 from validations.models import Finding, Profile, RunBatch, ValidationRun
 from validations.querysets import FindingFilter, findings_page, profiles_for
 from validations.sentences import message_of, reader_language
+from validations.veil import veil_for
 
 R = TypeVar("R", ValidationRun, RunBatch)
 
@@ -256,7 +258,7 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
         finished_at=run.finished_at,
         verdict=run.verdict or None,
         reading=run.reading,
-        summary=run.summary,
+        summary=veil_for(request.user, run).over_summary(run.summary),
         error=_error_of(run),
     )
 
@@ -265,14 +267,19 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
 def list_findings(request: HttpRequest, validation_id: UUID, filters: Query[FindingFilters]) -> FindingsBody:
     """One page of what was found, at most 500 a page."""
     run = find_validation(request, validation_id, "validations.view_finding")
-    wanted = FindingFilter(**filters.dict(include={"code", "severity", "column", "value", "search"}))
+    veil = veil_for(request.user, run)
+    wanted = FindingFilter(
+        **filters.dict(include={"code", "severity", "column", "value", "search"}), veil=veil
+    )
     page = findings_page(run, wanted, sort=filters.sort, page=filters.page, per_page=filters.per_page)
+    if page.items and not veil.is_drawn:
+        note_look(request, run)
     language = reader_language()
     return FindingsBody(
         total=page.total,
         page=page.number,
         pages=page.page_count,
-        items=[_finding_body(finding, language) for finding in page.items],
+        items=[_finding_body(finding, language) for finding in veil.over_all(page.items)],
     )
 
 

@@ -1,8 +1,10 @@
 """What people and programs can take away from a run: at once where it is small, else made by a worker."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -18,6 +20,7 @@ from validations.exports import Format, Source, Wanted
 from validations.models import Export, ExportStatus, ValidationRun
 from validations.sentences import reader_language
 from validations.steps import log_step
+from validations.veil import may_see_patients
 
 
 def is_direct(run: ValidationRun, kind: Format) -> bool:
@@ -27,9 +30,22 @@ def is_direct(run: ValidationRun, kind: Format) -> bool:
 
 def send_now(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Iterator[bytes]:
     """The bytes of the file in the reader's language, noted in the run's log."""
+    wanted = as_allowed(run=run, kind=kind, wanted=wanted, by=by)
     log_step(run, "downloaded", format=kind.name, user_id=by.pk)
     source = Source(run=run, language=reader_language(), wanted=kind.settled(run, wanted))
     return as_asked(kind.blocks(source))
+
+
+def as_allowed(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Wanted:
+    """What is wanted, masked for somebody who may not see data of patients.
+
+    Raises: PermissionDenied, to them, for a kind of file that is of no use so.
+    """
+    if may_see_patients(by, run):
+        return replace(wanted, masked=False)
+    if kind.has_rows:
+        raise PermissionDenied
+    return replace(wanted, masked=True)
 
 
 def request_export(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Export:
@@ -37,6 +53,7 @@ def request_export(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User
 
     Who asks again for a file that is there, or on its way, gets that one.
     """
+    wanted = as_allowed(run=run, kind=kind, wanted=wanted, by=by)
     with transaction.atomic():
         # Locked: two that ask at once get one file.
         ValidationRun.unscoped.select_for_update().get(pk=run.pk)
@@ -59,7 +76,12 @@ def request_export(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User
 
 
 def take_export(*, export: Export, by: User) -> bool:
-    """Whether the file may be sent now: it is ready, and its time is not over. Noted in the run's log."""
+    """Whether the file may be sent now: it is ready, and its time is not over. Noted in the run's log.
+
+    Raises: PermissionDenied for a file with data of patients, to somebody who may not see it.
+    """
+    if not (export.wanted.get("masked") or may_see_patients(by, export.run)):
+        raise PermissionDenied
     if not is_takeable(export):
         return False
     log_step(export.run, "downloaded", format=export.format, user_id=by.pk)

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from validations.models import Finding, FixDecision, ValidationRun
 from validations.querysets import findings_of
 from validations.rebuilding import Changes
+from validations.veil import Veil
 
 # Rules whose fixes write the same value in the form that the column has.
 SAFE = frozenset({"money-format", "date-format", "patient-id", "value-normalized"})
@@ -100,7 +101,7 @@ def fix_counts(run: ValidationRun) -> dict[str, int]:
     return dict(sorted(found, key=lambda entry: (entry[0] not in SAFE, -entry[1], entry[0])))
 
 
-def fixes_by_rule(run: ValidationRun, decisions: Decisions) -> tuple[RuleFixes, ...]:
+def fixes_by_rule(run: ValidationRun, decisions: Decisions, veil: Veil) -> tuple[RuleFixes, ...]:
     """What each rule proposes, and what of it is accepted."""
     accepted = _accepted_counts(run, decisions, counts := fix_counts(run))
     return tuple(
@@ -109,7 +110,7 @@ def fixes_by_rule(run: ValidationRun, decisions: Decisions) -> tuple[RuleFixes, 
             count=count,
             accepted=accepted[code],
             is_whole=code in decisions.rules,
-            examples=tuple(_examples(run, code)),
+            examples=tuple(veil.over_all(_examples(run, code))),
         )
         for code, count in counts.items()
     )

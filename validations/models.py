@@ -326,6 +326,8 @@ class Finding(TenantModel):
     amount_cents = models.BigIntegerField(_("amount at stake in cents"), null=True, blank=True)
     # The same for the same fault of the same record in another run (engine.identity); NULL before there were any.
     key = models.BigIntegerField(null=True, blank=True)
+    # Set by `validations.veil` on a row that a reader without the right is about to see.
+    is_veiled = False
 
     class Meta:
         verbose_name = _("finding")

@@ -27,6 +27,7 @@ from validations.querysets import (
 )
 from validations.sentences import reader_language
 from validations.trends import Week
+from validations.veil import OPEN, Veil, veil_for
 
 SEVERITIES = (Severity.ERROR.value, Severity.WARNING.value, Severity.INFO.value)
 # The height of the charts in their own units.
@@ -107,8 +108,8 @@ class Filters:
             is_page_given="page" in query,
         )
 
-    def wanted(self, chosen: "RuleRow | None" = None) -> FindingFilter:
-        """The findings that are asked for, those of the chosen rule where one is."""
+    def wanted(self, chosen: "RuleRow | None" = None, veil: Veil = OPEN) -> FindingFilter:
+        """The findings that are asked for, those of the chosen rule where one is, as far as the reader may see."""
         code = "" if self.code == EVERYTHING else self.code
         return FindingFilter(
             code=chosen.code if chosen else code,
@@ -116,6 +117,7 @@ class Filters:
             column=self.column,
             value=self.value,
             search=self.search,
+            veil=veil,
         )
 
 
@@ -211,14 +213,15 @@ def rule_rows(run: ValidationRun) -> tuple[RuleRow, ...]:
     return tuple(sorted(rows, key=lambda row: (SEVERITIES.index(row.severity), -row.count, row.code)))
 
 
-def explorer(run: ValidationRun, filters: Filters) -> Explorer:
+def explorer(run: ValidationRun, filters: Filters, veil: Veil) -> Explorer:
     """The findings that the filters ask for; without a choice those of the most important rule."""
     rows = rule_rows(run)
     chosen = _chosen(rows, filters)
-    wanted = filters.wanted(chosen)
+    wanted = filters.wanted(chosen, veil)
     page = findings_page(
         run, wanted, sort=filters.sort, page=_page_number(run, filters, wanted), per_page=PER_PAGE
     )
+    veil.over_all(page.items)
     opened = _opened(page.items, filters.finding_id)
     values = value_facets(run, wanted) if filters.group == "value" else ()
     return Explorer(
@@ -227,7 +230,7 @@ def explorer(run: ValidationRun, filters: Filters) -> Explorer:
         filters=filters,
         page=page,
         opened=opened,
-        context=row_context(run, opened) if opened else None,
+        context=row_context(run, opened, veil) if opened else None,
         columns=histogram(chosen.histogram, chosen.severity) if chosen else (),
         facets=column_facets(run, replace(wanted, column=None)),
         values=values,
@@ -288,7 +291,7 @@ def _share(count: int, most: int) -> str:
     return _svg(max(count * 100 / most, _SMALLEST_BAR) if most else 0)
 
 
-def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict) -> dict[str, Any]:
+def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict, reader: User) -> dict[str, Any]:
     """What the page of two runs shows: the sums, the rules, and the findings of the rule and kind that are chosen."""
     compared = comparing.comparison_of(run, earlier)
     changes = comparing.changes_of(compared)
@@ -302,6 +305,8 @@ def comparison(run: ValidationRun, earlier: ValidationRun, query: QueryDict) -> 
     page = chosen and comparing.compared_page(
         compared, chosen, str(kind), page=_whole(query.get("page")) or 1, per_page=PER_PAGE
     )
+    if page:
+        veil_for(reader, earlier if kind == "fixed" else run).over_all(page.items)
     most = max((change.fixed + change.new + change.still for change in changes), default=0)
     return {
         "changes": [
@@ -495,7 +500,7 @@ def _title(profile_field: dict[str, Any]) -> str:
     )
 
 
-def row_context(run: ValidationRun, finding: Finding) -> RowContext | None:
+def row_context(run: ValidationRun, finding: Finding, veil: Veil) -> RowContext | None:
     """The finding's row with its neighbours, the cell marked; None for what concerns the whole file."""
     if finding.row is None:
         return None
@@ -507,7 +512,7 @@ def row_context(run: ValidationRun, finding: Finding) -> RowContext | None:
         ContextRow(
             line=record.line,
             is_row=record.row == finding.row,
-            cells=tuple(_cell(record, column, finding) for column in columns),
+            cells=tuple(_cell(record, column, finding, veil) for column in columns),
         )
         for record in records
     ]
@@ -600,10 +605,11 @@ def _columns_of(run: ValidationRun) -> list[dict[str, Any]]:
     ]
 
 
-def _cell(record: BillingRecord, column: dict[str, Any], finding: Finding) -> Cell:
+def _cell(record: BillingRecord, column: dict[str, Any], finding: Finding, veil: Veil) -> Cell:
     is_hit = record.row == finding.row and column.get("index") == finding.column_index
     name = str(column.get("field") or "")
     text = finding.value if is_hit and finding.value else _text_of(record, name, str(column.get("key", "")))
+    text = veil.over_text(text, column.get("index"))
     return Cell(text=texts.plain(text), is_hit=is_hit, is_number=name in _MONEY or name == "units")
 
 

@@ -12,6 +12,7 @@ from django.db.models.lookups import Contains
 
 from organizations.models import Organization
 from validations.models import AMOUNT_ORDER, BillingRecord, Export, Finding, Profile, RunStatus, ValidationRun
+from validations.veil import OPEN, Veil
 
 # Column -> what the database sorts by; anything else a client asks for is ignored.
 # Each is the order of one index, forwards or backwards.
@@ -98,6 +99,8 @@ class FindingFilter:
     column: int | None = None
     value: str | None = None
     search: str = ""
+    # What is hidden from the reader is not found by its value, nor ordered by it.
+    veil: Veil = OPEN
 
     def counts(self, run: ValidationRun) -> list[dict[str, Any]]:
         """What was counted by rule, severity and column when the run was completed, as far as it fits."""
@@ -105,7 +108,7 @@ class FindingFilter:
 
     def values(self, run: ValidationRun) -> list[dict[str, Any]]:
         """The frequent values that were counted when the run was completed, as far as they fit; the largest first."""
-        rows = [row for row in run.summary.get("by_value", []) if self._fits(row)]
+        rows = [row for row in self.veil.over_summary(run.summary).get("by_value", []) if self._fits(row)]
         return sorted(rows, key=lambda row: -row["count"])
 
     def _fits(self, row: dict[str, Any]) -> bool:
@@ -186,17 +189,24 @@ def _filtered(
     if wanted.column is not None and not _is_same(of_rule, "column_index", wanted.column):
         findings = findings.filter(column_index=wanted.column)
     if wanted.value is not None:
-        findings = findings.filter(value=wanted.value)
+        findings = findings.filter(_seen(wanted.veil), value=wanted.value)
     if search := wanted.search.strip()[:SEARCH_LENGTH]:
-        findings = findings.filter(_holds(search, run))
+        findings = findings.filter(_holds(search, run, wanted.veil))
+    if wanted.veil.is_drawn and sort.lstrip("-") == "value":
+        sort = "line"
     return findings.order_by(*FINDING_SORTS.get(sort, FINDING_SORTS["line"]))
+
+
+def _seen(veil: Veil) -> Q:
+    """The condition that the reader may see the value."""
+    return Q() if veil.shown is None else Q(column_index__in=sorted(veil.shown))
 
 
 def _is_same(counts: list[dict[str, Any]], name: str, value: Any) -> bool:
     return bool(counts) and all(row[name] == value for row in counts)
 
 
-def _holds(search: str, run: ValidationRun) -> Q:
+def _holds(search: str, run: ValidationRun, veil: Veil) -> Q:
     """The condition that a finding's value, column or line holds what was typed."""
     columns = [
         column["index"]
@@ -209,7 +219,7 @@ def _holds(search: str, run: ValidationRun) -> Q:
     # Databases that compare byte by byte know no capitals but those of ASCII.
     spellings = {search} if search.isascii() else {search, search.upper(), search.lower(), search.title()}
     for spelling in sorted(spellings):
-        found |= _value_holds(spelling)
+        found |= _value_holds(spelling) & _seen(veil)
     return found
 
 

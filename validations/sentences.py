@@ -20,7 +20,12 @@ def title_of(code: str, language: str) -> str:
 
 
 def message_of(finding: Finding, language: str) -> str:
-    """The finding as one sentence; the bare code where this version does not know the rule any more."""
+    """The finding as one sentence; the bare code where this version does not know the rule any more.
+
+    Under a veil it is the title of the rule: the sentence may quote the file.
+    """
+    if finding.is_veiled:
+        return title_of(finding.code, language)
     try:
         return texts.message(finding.code, finding.params, language)
     except texts.UnknownCodeError:

@@ -10,6 +10,7 @@ from tests.support.jobs import drain
 from validations import fixes, rebuilding, services
 from validations.fixes import Decisions
 from validations.models import Finding, FixDecision, LogEntry, RunStatus, ValidationRun
+from validations.veil import OPEN
 
 HEADER = "Facture;ID RAMQ;Date de Service;Lieu de pratique;Code;Montant Preliminaire;Doctor Info;Patient"
 ROW = "10000000{n};1234567890{n};{day};51234;00103;{amount};1632084-12345 Roy;TREM80010112 Tremblay Marie"
@@ -45,7 +46,7 @@ def points(run: ValidationRun) -> list[Finding]:
 def test_the_rules_tell_how_many_cells_they_would_change_the_safe_ones_first(run: ValidationRun) -> None:
     found = fixes.fix_counts(run)
     assert found == {"money-format": 2, "date-format": 1, "value-normalized": 1}
-    assert all(rule.is_safe for rule in fixes.fixes_by_rule(run, Decisions.of(run)))
+    assert all(rule.is_safe for rule in fixes.fixes_by_rule(run, Decisions.of(run), OPEN))
 
 
 def test_nothing_is_changed_unless_somebody_accepts_it(run: ValidationRun) -> None:

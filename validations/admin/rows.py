@@ -1,5 +1,6 @@
 """Rows of files: findings and billing records, with patients in them."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from jobs.admin.base import (
     link_to,
 )
 from validations.admin.badges import SEVERITY_KINDS
+from validations.looks import note_look
 from validations.models import BillingRecord, Finding
 from validations.sentences import message_of, reader_language, title_of
 from validations.templatetags.bordereau import money
@@ -50,6 +52,21 @@ class PatientDataAdmin(ReadOnlyAdmin):
     search_exact = {"result__run__id": UUID}
     search_help_text = gettext_lazy("Id of a run")
     link_lookups = ("result__id__exact",)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row; that this person saw it is audited."""
+        row: Finding | BillingRecord | None = super().get_object(request, object_id, from_field)
+        if row is not None:
+            _note_looks(request, [row])
+        return row
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list; whose files this person saw rows of is audited."""
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        if "cl" in shown:
+            _note_looks(request, shown["cl"].result_list)
+        return response
 
     @admin.display(description=gettext_lazy("run"))
     def display_run(self, row: Finding | BillingRecord) -> str:
@@ -137,6 +154,15 @@ class FindingAdmin(PatientDataAdmin):
     def hidden_suggestion(self, finding: Finding) -> str:
         """That there is a suggestion, which this person may not see."""
         return HIDDEN
+
+
+def _note_looks(request: HttpRequest, rows: Iterable[Finding | BillingRecord]) -> None:
+    """Write down whose files a person with the right saw values of."""
+    if request.user.has_perm(PATIENT_DATA):
+        runs = {row.result.run_id: row.result.run for row in rows}
+        for run in runs.values():
+            if run is not None:
+                note_look(request, run)
 
 
 def _shown(fields: tuple[str, ...], request: HttpRequest) -> tuple[str, ...]:

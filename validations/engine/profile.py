@@ -72,6 +72,7 @@ _FIELD_KEYS = frozenset(
         "name", "type", "format", "formats", "title", "titles", "description", "example", "aliases", "constraints",
         "unit", "decimals", "decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues", "errorCode",
         "keyLength", "missingValues", "rdfType", "expected", "delimiter", "itemType", "categories", "categoriesOrdered",
+        "sensitive",
     }
 )  # fmt: skip
 _CONSTRAINTS = frozenset({"required", "unique", "pattern", "enum", *_BOUNDS, *_LENGTHS})
@@ -131,6 +132,8 @@ class Field:
     missing_values: tuple[str, ...] | None = None
     delimiter: str = ","
     item_type: str = "string"
+    # Holds data of a patient: masked for readers without the right to see it.
+    is_sensitive: bool = False
 
     @property
     def column(self) -> str:
@@ -313,6 +316,7 @@ class _Reader:
             else None,
             delimiter=self._mark(entry.get("delimiter", ","), f"{path}.delimiter"),
             item_type=self._one_of(entry.get("itemType", "string"), _ITEM_TYPES, f"{path}.itemType"),
+            is_sensitive=self._flag(entry.get("sensitive", False), f"{path}.sensitive"),
         )
 
     def _key_length(self, entry: Mapping[str, Any], name: str, kind: str, path: str) -> int | None:

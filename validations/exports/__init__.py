@@ -33,6 +33,8 @@ class Format(ABC):
     position: ClassVar[int]
     # A worker makes it however small the run is.
     by_worker: ClassVar[bool] = False
+    # It is of no use with values masked: only who may see data of patients gets it.
+    has_rows: ClassVar[bool] = False
 
     def weight(self, run: ValidationRun) -> int:
         """About how many rows the file will have: what decides whether a worker makes it."""

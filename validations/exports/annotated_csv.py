@@ -45,6 +45,7 @@ class AnnotatedCsv(Format):
     # Without a charset: it is the file's own.
     content_type = "text/csv"
     position = 50
+    has_rows = True
 
     def weight(self, run: ValidationRun) -> int:
         """The rows of the file."""

@@ -39,6 +39,7 @@ class AnnotatedXlsx(Format):
     suffix = gettext_lazy("with errors shown")
     content_type = CONTENT_TYPE
     position = 10
+    has_rows = True
 
     def weight(self, run: ValidationRun) -> int:
         """The rows of the file and its findings."""

@@ -22,6 +22,7 @@ class CleanedCsv(Format):
     suffix = gettext_lazy("cleaned")
     content_type = "text/csv; charset=utf-8"
     position = 60
+    has_rows = True
 
     def weight(self, run: ValidationRun) -> int:
         """The rows of the file."""

@@ -30,6 +30,7 @@ class CorrectedCsv(Format):
     suffix = gettext_lazy("corrected")
     content_type = "text/csv"
     position = 5
+    has_rows = True
 
     def weight(self, run: ValidationRun) -> int:
         """The rows of the file."""

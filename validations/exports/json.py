@@ -43,7 +43,7 @@ def _lines(source: Source) -> Iterator[str]:
         "createdAt": timezone.now().isoformat(),
         "run": _run(run),
         "reading": run.reading,
-        "summary": run.summary,
+        "summary": source.veil.over_summary(run.summary),
     }
     yield _text(head)[:-1] + ',"findings":['
     before = "\n"

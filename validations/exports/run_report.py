@@ -200,7 +200,7 @@ def _groups(source: Source, rules: tuple[RuleRow, ...]) -> Iterator[dict[str, An
     headings = {"error": _("Errors to fix"), "warning": _("Warnings to look at"), "info": _("Remarks")}
     found = {
         (row["code"], row["severity"]): row.get("examples", [])
-        for row in source.run.summary.get("by_code", [])
+        for row in source.veil.over_summary(source.run.summary).get("by_code", [])
     }
     for severity in pages.SEVERITIES:
         chosen = [rule for rule in rules if rule.severity == severity]
@@ -247,6 +247,7 @@ def _example(source: Source, code: str, example: dict[str, Any]) -> dict[str, st
     labels = [str(column.get("label", "")) for column in source.run.reading.get("columns", [])]
     label = labels[index] if index is not None and index < len(labels) else ""
     finding = Finding(code=code, params=example.get("params") or {})
+    finding.is_veiled = bool(example.get("is_veiled"))
     return {
         "line": number(example.get("line")),
         "column": "" if index is None else breakable(f"{letter(index)} {plain(label)}"[:40].strip()),

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from validations import rebuilding
 from validations.models import Finding, ValidationRun
 from validations.querysets import FindingFilter, findings_filtered, findings_of
 from validations.rebuilding import Changes, Row
+from validations.veil import OPEN, Veil, drawn_over
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ class Wanted:
     value: str | None = None
     search: str = ""
     sort: str = "line"
+    # For a reader who may not see data of patients.
+    masked: bool = False
     # The decisions about fixes, as validations.fixes.Decisions writes them.
     fixes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -56,10 +59,16 @@ class Source:
     # Told now and then how many more rows were read; what it raises ends the file.
     tick: Callable[[int], None] = untold
 
+    @property
+    def veil(self) -> Veil:
+        """What the reader may not see of the run."""
+        return drawn_over(self.run) if self.wanted.masked else OPEN
+
     def findings(self) -> Iterator[Finding]:
-        """The findings asked for, read from the database piece by piece."""
-        found = findings_filtered(self.run, self.wanted.filter, self.wanted.sort)
-        return self._counted(_in_pieces(found))
+        """The findings asked for as the reader may see them, read from the database piece by piece."""
+        veil = self.veil
+        found = findings_filtered(self.run, replace(self.wanted.filter, veil=veil), self.wanted.sort)
+        return map(veil.over, self._counted(_in_pieces(found)))
 
     def table(self, changes: Changes | None = None) -> Iterator[Row]:
         """The rows of the file as they were sent but for the changes, read piece by piece."""

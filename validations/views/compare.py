@@ -9,8 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from validations import comparing, pages
+from validations.looks import note_look
 from validations.models import RunStatus, ValidationRun
-from validations.views.shared import VIEW, enter, find_run
+from validations.veil import may_see_patients
+from validations.views.shared import VIEW, enter, find_run, person
 
 
 @login_required
@@ -29,7 +31,10 @@ def run_compare(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespo
         "offered": comparing.earlier_runs(run).defer("reading")[: comparing.OFFERED],
     }
     if earlier is not None and comparing.is_comparable(earlier) and comparing.is_comparable(run):
-        context |= pages.comparison(run, earlier, request.GET)
+        context["is_masked"] = not may_see_patients(request.user, run)
+        context |= pages.comparison(run, earlier, request.GET, person(request))
+        if context["page"] and not context["is_masked"]:
+            note_look(request, earlier if context["kind"] == "fixed" else run)
     return render(request, "validations/run_compare.html", context)
 
 

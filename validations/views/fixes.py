@@ -16,9 +16,11 @@ from organizations.models import Organization
 from validations import services
 from validations.fixes import SAFE, Decisions, fix_counts, fixes_by_rule, has_fix
 from validations.intake import UploadRefusedError
+from validations.looks import note_look
 from validations.models import Finding, RunStatus, ValidationRun
 from validations.querysets import findings_of
 from validations.templatetags.bordereau import number
+from validations.veil import veil_for
 from validations.views.shared import CHANGE, VIEW, address_of, enter, find_run, person
 
 # What a button says: accept, or take back; of one rule, of one finding, or of all safe rules.
@@ -33,10 +35,14 @@ def run_fixes(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespons
     organization = enter(request, slug, VIEW)
     run = _completed(organization, run_id)
     decisions = Decisions.of(run)
-    rules = fixes_by_rule(run, decisions)
+    veil = veil_for(request.user, run)
+    rules = fixes_by_rule(run, decisions, veil)
+    if rules and not veil.is_drawn:
+        note_look(request, run)
     context = {
         "nav": "runs",
         "run": run,
+        "is_masked": veil.is_drawn,
         "groups": [
             (is_safe, [rule for rule in rules if rule.is_safe is is_safe])
             for is_safe in (True, False)

@@ -21,12 +21,14 @@ from validations.failures import sentence
 from validations.fixes import SAFE, Decisions, accepted_count, fix_counts
 from validations.forms import ReadingForm
 from validations.live import live_state
+from validations.looks import note_look
 from validations.models import RunStatus, Severity, ValidationRun
 from validations.querysets import (
     same_file_earlier,
 )
 from validations.readings import sureness
 from validations.replacing import likely_replaced
+from validations.veil import veil_for
 from validations.views.shared import VIEW, enter, find_run
 
 
@@ -55,11 +57,15 @@ def run_detail(request: HttpRequest, slug: str, run_id: uuid.UUID) -> HttpRespon
 
 def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
     """What only the page of a completed run shows."""
-    explorer = pages.explorer(run, pages.Filters.of(request.GET))
+    veil = veil_for(request.user, run)
+    explorer = pages.explorer(run, pages.Filters.of(request.GET), veil)
+    if explorer.page.items and not veil.is_drawn:
+        note_look(request, run)
     decisions = Decisions.of(run)
     fixes = fix_counts(run)
     chosen_code = explorer.chosen.code if explorer.chosen else ""
     return {
+        "is_masked": veil.is_drawn,
         "decisions": decisions,
         "fix_total": sum(fixes.values()),
         "fix_accepted": accepted_count(run, decisions),
