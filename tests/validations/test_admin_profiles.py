@@ -92,14 +92,15 @@ def test_saving_changed_columns_makes_a_new_version_and_keeps_what_the_form_does
         "column-0-aliases": "Invoice\r\nFacture no",
         "column-2-position": "1",
     }
-    data |= {"column-3-name": "note", "column-3-label": "Note"}
+    data |= {"column-3-name": "note", "column-3-label": "Note", "column-3-sensitive": "on"}
     response = client.post(page(profile), data)
     saved = newest()
     assert response.headers["Location"] == page(saved)
     assert (saved.version, profile.descriptor) == (2, SMALL)
     assert [field["name"] for field in saved.descriptor["fields"]] == ["invoice", "amount", "day", "note"]
-    invoice, _amount, day, _note = saved.descriptor["fields"]
+    invoice, _amount, day, note = saved.descriptor["fields"]
     assert invoice["aliases"] == ["Invoice", "Facture no"]
+    assert (note["sensitive"], "sensitive" in invoice) == (True, False)
     assert (day["description"], day["formats"]) == ("kept", ["%d/%m/%Y"])
     assert saved.descriptor["rules"] == SMALL["rules"]
     assert StaffAction.objects.get().object_id == str(saved.pk)
@@ -342,6 +343,7 @@ def test_a_sample_proposes_a_profile_that_is_looked_at_and_saved(organization: O
     assert client.post(reverse("admin:validations_profile_add"), data).status_code == 302
     fields = {field["name"]: field for field in Profile.objects.get(name="prices").descriptor["fields"]}
     assert fields["compte"]["constraints"]["pattern"] == "[0-9]{5}"
+    assert [name for name, field in fields.items() if field.get("sensitive")] == ["compte"]
     assert fields["jour"]["formats"] == ["%d/%m/%Y"]
     assert (fields["prix"]["unit"], fields["prix"]["decimalChar"], fields["prix"]["groupChar"]) == (
         "cents",

@@ -186,6 +186,9 @@ class ColumnForm(forms.Form):
     key_length = forms.IntegerField(
         label=gettext_lazy("Characters that identify (of a patient or provider)"), min_value=1, required=False
     )
+    sensitive = forms.BooleanField(
+        label=gettext_lazy("Data of patients, masked for readers without the right to see it"), required=False
+    )
     error_code = forms.ChoiceField(
         label=gettext_lazy("Rule that reports unreadable values"), choices=[("", "–")], required=False
     )
@@ -245,6 +248,7 @@ class ColumnForm(forms.Form):
             "true_values": entry.get("trueValues", []),
             "false_values": entry.get("falseValues", []),
             "key_length": entry.get("keyLength"),
+            "sensitive": bool(entry.get("sensitive")),
             "error_code": entry.get("errorCode", ""),
             "base": _unseen(entry),
         }
@@ -268,6 +272,7 @@ class ColumnForm(forms.Form):
             "aliases": values["aliases"], "formats": values["formats"], "unit": "cents" if values["money"] else "",
             "decimals": values["decimals"], "groupChar": values["group_char"], "trueValues": values["true_values"],
             "falseValues": values["false_values"], "keyLength": values["key_length"], "errorCode": values["error_code"],
+            "sensitive": values["sensitive"] or None,
         }  # fmt: skip
         entry |= {key: value for key, value in optional.items() if value not in ("", None, [])}
         if values["decimal_char"] == ",":
@@ -319,6 +324,7 @@ def _unseen(entry: Mapping[str, Any]) -> dict[str, Any]:
     seen = {
         "name", "type", "title", "titles", "aliases", "formats", "unit", "decimals", "decimalChar", "groupChar",
         "bareNumber", "trueValues", "falseValues", "keyLength", "errorCode", "expected", "constraints",
+        "sensitive",
     }  # fmt: skip
     seen |= {"format"} if entry.get("type") == "date" else set()
     kept = {key: value for key, value in entry.items() if key not in seen}

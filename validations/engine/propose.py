@@ -116,6 +116,9 @@ def _field(label: str, name: str, cells: Sequence[str], shipped: Mapping[str, An
     filled = [cell for cell in cells if cell]
     entry: dict[str, Any] = {"name": name, "title": label, "titles": {"en": label, "fr": label}}
     found: dict[str, Any] = _type(filled) if filled else {"type": "string"}
+    if found["type"] == "string":
+        # May be a name or a number of a patient: a person who looks at the proposal says that it is none.
+        found["sensitive"] = True
     constraints: dict[str, Any] = dict(found.pop("constraints", {}))
     if cells and len(filled) == len(cells):
         constraints["required"] = True
