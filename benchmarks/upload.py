@@ -143,13 +143,14 @@ def _seed() -> None:
     import django
 
     django.setup()
-    from organizations.models import ApiKey, Membership, Organization, User
-    from organizations.roles import Role
+    from organizations import keys
+    from organizations.models import Membership, Organization, User
+    from organizations.roles import RoleKey
 
     organization = Organization.objects.create(name="Bench", slug="bench", daily_upload_limit=10**6)
     user = User.objects.create_user(email="bench@example.com", password=secrets.token_urlsafe())
-    Membership.unscoped.create(organization=organization, user=user, role=Role.OWNER)
-    print(ApiKey.issue(organization, user, "bench")[1])
+    Membership.unscoped.create(organization=organization, user=user, role=RoleKey.OWNER)
+    print(keys.issue(organization=organization, user=user, name="bench").secret)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from config.version import VERSION
 from jobs.api import analyses_router
@@ -12,6 +12,7 @@ from jobs.api import public_router as health_router
 from jobs.api import router as queue_router
 from organizations.api import router as organizations_router
 from organizations.authentication import API_AUTH, OPERATOR_AUTH
+from organizations.limits import RateLimitedError
 from validations.api import router as validations_router
 from validations.export_api import router as exports_router
 from validations.intake import UploadRefusedError
@@ -40,6 +41,26 @@ def refuse(request: HttpRequest, error: UploadRefusedError) -> HttpResponse:
     for name, value in error.headers.items():
         response[name] = value
     return response
+
+
+@api.exception_handler(RateLimitedError)
+def slow_down(request: HttpRequest, error: RateLimitedError) -> HttpResponse:
+    """A program that asks too often is told when to come again."""
+    body = {
+        "code": "rate-limited",
+        "message": _("This key may be used %(count)s times a minute. Wait, then try again.")
+        % {"count": error.limit},
+    }
+    response = api.create_response(request, body, status=429)
+    response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+@api.exception_handler(HttpError)
+def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """A body that is no JSON, in the form of every other refusal."""
+    body = {"code": "request-invalid", "message": _("The request is not valid.")}
+    return api.create_response(request, body, status=error.status_code)
 
 
 @api.exception_handler(ValidationError)

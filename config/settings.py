@@ -250,6 +250,9 @@ EXPORT_KEEP_DAYS = env.int("EXPORT_KEEP_DAYS", default=7)
 # The profile that a file is checked against when its sender chose none.
 DEFAULT_PROFILE = "quebec-medical"
 
+# What one API key may ask for in a minute; more is answered with 429.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
+
 # --- Mail -------------------------------------------------------------------------------------------------
 vars().update(
     environ.Env.email_url_config(env.str("EMAIL_URL", default=f"filemail:///{quote(str(VAR_DIR / 'mail'))}"))

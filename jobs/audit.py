@@ -40,7 +40,7 @@ def record(
     return OperatorAction.objects.create(
         by_id=person.pk if person else None,
         by_name=person.get_username()[:254] if person else "",
-        address=_address_of(actor),
+        address=address_of(actor),
         action=ActionKind(action),
         target_kind=target_kind,
         target=_clean(target)[:150],
@@ -74,7 +74,8 @@ def _clean(text: object) -> str:
     return str(text).replace("\x00", "")
 
 
-def _address_of(actor: Actor) -> str | None:
+def address_of(actor: Actor) -> str | None:
+    """Where the request came from; None for a unix socket, and where there is no request."""
     if not isinstance(actor, HttpRequest):
         return None
     try:

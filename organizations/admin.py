@@ -15,6 +15,8 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from jobs.admin.base import ServiceAction, StaffAdmin, badge, link_to
+from organizations import keys
+from organizations.forms import NO_SCOPES, KeyFields
 from organizations.models import ApiKey, Membership, Organization, User
 
 
@@ -188,15 +190,20 @@ class MembershipAdmin(StaffAdmin):
         return link_to(membership.organization)
 
 
-class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes no parameter at run time
+class NewApiKeyForm(KeyFields, forms.ModelForm):  # type: ignore[type-arg]  # the class takes no parameter at run time
     """What has to be known to issue a key."""
 
     # Set by the page.
     issuer: User | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A key of the operators acts with the rights of its person.
+        self.fields["scopes"].required = False
+
     class Meta:
         model = ApiKey
-        fields = ("organization", "user", "name")
+        fields = ("organization", "user", "name", "scopes")
 
     def clean(self) -> dict[str, Any]:
         """The input, once the person was found among the organization's members, or among staff."""
@@ -204,6 +211,8 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # the class tak
         organization, user = cleaned.get("organization"), cleaned.get("user")
         if user and "organization" in cleaned and organization is None:
             self._check_operator(user)
+        if organization and not cleaned.get("scopes"):
+            self.add_error("scopes", NO_SCOPES)
         members = Membership.unscoped.filter(organization=organization, user=user)
         if organization and user and not members.exists():
             self.add_error("user", _("Choose a member of this organization: the key acts in their name."))
@@ -231,6 +240,7 @@ class ApiKeyAdmin(StaffAdmin):
         "user",
         "display_state",
         "created_at",
+        "expires_at",
         "last_used_at",
     )
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
@@ -240,15 +250,14 @@ class ApiKeyAdmin(StaffAdmin):
     autocomplete_fields = ("user", "organization")
     actions = ("revoke",)
     page_actions = ("revoke",)
-    fields = ("organization", "user", "name")
+    fields = ("organization", "user", "name", "scopes", "days")
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         """Of a key that exists, all but its digest."""
-        return (
-            (*self.fields, "prefix", "created_at", "last_used_at", "revoked_at")
-            if obj
-            else tuple(self.fields)
-        )
+        if obj is None:
+            return tuple(self.fields)
+        told = ("prefix", "display_scopes", "created_at", "expires_at", "revoked_at")
+        return ("organization", "user", "name", *told, "last_used_at", "last_used_from")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a key is revoked and another one issued."""
@@ -276,8 +285,17 @@ class ApiKeyAdmin(StaffAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
         """Issue the key; `response_add` shows it."""
-        row, obj.issued_key = ApiKey.issue(obj.organization, obj.user, obj.name)  # type: ignore[attr-defined]
-        obj.pk, obj.prefix = row.pk, row.prefix
+        chosen = form.cleaned_data
+        issued = keys.issue(
+            organization=obj.organization,
+            user=obj.user,
+            name=obj.name,
+            by=request,
+            scopes=chosen["scopes"] if obj.organization else None,
+            days=chosen["days"],
+        )
+        obj.pk, obj.prefix = issued.row.pk, issued.row.prefix
+        obj.issued_key = issued.secret  # type: ignore[attr-defined]  # for `response_add` alone
 
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
@@ -306,7 +324,19 @@ class ApiKeyAdmin(StaffAdmin):
     @admin.display(description=gettext_lazy("state"), ordering="revoked_at")
     def display_state(self, key: ApiKey) -> str:
         """Whether the key opens anything."""
-        return badge(_("Revoked"), "muted") if key.revoked_at else badge(_("Active"), "ok")
+        shown = {
+            "active": (_("Active"), "ok"),
+            "expired": (_("Expired"), "warn"),
+            "revoked": (_("Revoked"), "muted"),
+        }
+        return badge(*shown[keys.state_of(key)])
+
+    @admin.display(description=gettext_lazy("scopes"))
+    def display_scopes(self, key: ApiKey) -> str:
+        """What the key is for."""
+        if key.scopes is None:
+            return _("Everything its person may do")
+        return ", ".join(str(one.label) for one in keys.SCOPES if one.value in key.scopes)
 
     @admin.action(description=gettext_lazy("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> Any:
@@ -318,4 +348,4 @@ class ApiKeyAdmin(StaffAdmin):
 
 
 def _revoke(key: ApiKey, request: HttpRequest) -> bool:
-    return bool(ApiKey.unscoped.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()))
+    return keys.revoke(key, by=request)

@@ -3,17 +3,14 @@
 Members' programs and operators' programs have keys of different kinds, and neither opens what is the other's.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja.security import HttpBearer, SessionAuth
 
-from organizations.models import ApiKey, Membership
-
-USE_NOTED_EVERY = timedelta(minutes=1)
+from organizations import keys
+from organizations.models import ApiKey
 
 
 class ApiKeyAuth(HttpBearer):
@@ -25,16 +22,11 @@ class ApiKeyAuth(HttpBearer):
         Raises: PermissionDenied when its person has left the organization, staff of the product included, and for
         a key of the operators.
         """
-        key = _key(token)
+        key = keys.find(token)
         if key is None:
             return None
-        if not key.organization_id:
-            raise PermissionDenied
-        members = Membership.objects.for_organization(key.organization_id)
-        if not members.filter(user=key.user).exists():
-            raise PermissionDenied
-        _note_use(key)
-        request.user = key.user
+        keys.check_place(key)
+        keys.use(request, key)
         request.organization = key.organization  # type: ignore[attr-defined]  # the border of this request
         return key
 
@@ -53,15 +45,14 @@ class OperatorKeyAuth(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         """The key, or None for one that does not exist, was revoked, or whose person is no longer active.
 
-        Raises: PermissionDenied for a key of an organization, and when its person is no longer staff.
+        Raises: PermissionDenied for a key of an organization, and when its person is no longer staff; RateLimitedError.
         """
-        key = _key(token)
+        key = keys.find(token)
         if key is None:
             return None
         if key.organization_id or not key.user.is_staff:
             raise PermissionDenied
-        _note_use(key)
-        request.user = key.user
+        keys.use(request, key)
         return key
 
 
@@ -76,19 +67,6 @@ class StaffSessionAuth(SessionUserAuth):
         if request.user.is_authenticated and not request.user.is_staff:
             raise PermissionDenied
         return super().authenticate(request, key)
-
-
-def _key(token: str) -> ApiKey | None:
-    keys = ApiKey.unscoped.filter(digest=ApiKey.digest_of(token), revoked_at=None, user__is_active=True)
-    found: ApiKey | None = keys.select_related("organization", "user").first()
-    return found
-
-
-def _note_use(key: ApiKey) -> None:
-    """Write down when the key was used, at most once a minute: a program that polls must not write each time."""
-    now = timezone.now()
-    if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
-        ApiKey.unscoped.filter(pk=key.pk).update(last_used_at=now)
 
 
 API_AUTH = [ApiKeyAuth(), SessionUserAuth()]

@@ -7,7 +7,9 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
+from organizations.keys import LIFETIMES, SCOPES, USUAL_LIFETIME, USUAL_SCOPES
 from organizations.models import User
 from organizations.roles import Permission
 
@@ -76,3 +78,49 @@ class RoleForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not with_title:
             del self.fields["title"]
+
+
+NO_SCOPES = _("Choose what the key is for.")
+
+
+class KeyFields(forms.Form):
+    """What an API key is for, and for how long: the same on the page and in the admin."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("The key may"),
+        help_text=_("Never more than its person may."),
+        choices=[(one.value, one.label) for one in SCOPES],
+        initial=[one.value for one in USUAL_SCOPES],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": NO_SCOPES},
+    )
+    days = forms.TypedChoiceField(
+        label=_("Good for"),
+        choices=[
+            (
+                days,
+                ngettext_lazy("%(days)s day", "%(days)s days", "days") % {"days": days}
+                if days
+                else _("No end"),
+            )
+            for days in LIFETIMES
+        ],
+        coerce=int,
+        initial=USUAL_LIFETIME,
+    )
+
+
+class KeyForm(KeyFields):
+    """A new key of the person's own."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        help_text=_("What uses it, such as “Billing program of the front desk”."),
+        max_length=100,
+        widget=forms.TextInput(attrs={"class": "input"}),
+    )
+    field_order = ("name", "scopes", "days")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["days"].widget.attrs["class"] = "input"

@@ -1,7 +1,5 @@
 """People, the organizations they work for, and the keys their programs use."""
 
-import secrets
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -60,6 +58,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # Set for the time of a request by a key that may do less than its person (`organizations.keys`).
+    scopes: frozenset[str] | None = None
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []
 
@@ -77,6 +78,17 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Bring the address into the one form in which it is stored."""
         super().clean()
         self.email = type(self).objects.normalize_email(self.email).lower()
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Whether the person may do it, and the key by which they came is for it."""
+        if self.scopes is not None and perm not in self.scopes:
+            return False
+        return super().has_perm(perm, obj)
+
+    def get_all_permissions(self, obj: Any = None) -> set[str]:
+        """Everything that the person may do, and the key by which they came is for."""
+        found: set[str] = super().get_all_permissions(obj)
+        return found if self.scopes is None else found & self.scopes
 
     def get_full_name(self) -> str:
         """The name to show: the full name, or the address where none was given."""
@@ -194,7 +206,11 @@ class ApiKey(TenantModel):
     prefix = models.CharField(_("begins with"), max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # Permissions that the key is for; NULL is everything that its person may do.
+    scopes = models.JSONField(_("scopes"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    last_used_from = models.GenericIPAddressField(_("last used from"), null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     class Meta:
@@ -204,17 +220,3 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
-
-    @staticmethod
-    def digest_of(key: str) -> str:
-        """The stored form of a key: SHA-256 is enough, because the key has 256 random bits."""
-        return sha256(key.encode()).hexdigest()
-
-    @classmethod
-    def issue(cls, organization: Organization | None, user: User, name: str) -> tuple["ApiKey", str]:
-        """A new key row and the key itself, which cannot be had again."""
-        key = f"bdx_{secrets.token_urlsafe(32)}"
-        row = cls.unscoped.create(
-            organization=organization, user=user, name=name, prefix=key[:8], digest=cls.digest_of(key)
-        )
-        return row, key

@@ -19,7 +19,10 @@ class Section:
     permission: str
 
 
-SECTIONS: tuple[Section, ...] = (Section("roles", _("Roles"), Permission.VIEW_ROLES),)
+SECTIONS: tuple[Section, ...] = (
+    Section("roles", _("Roles"), Permission.VIEW_ROLES),
+    Section("keys", _("API keys"), Permission.VIEW_KEYS),
+)
 
 
 def sections_for(request: HttpRequest, organization: Organization) -> list[Section]:

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from organizations import keys
 from organizations.models import Membership, Organization, User
 from organizations.roles import RoleKey
 from validations import services
@@ -46,6 +47,11 @@ def member(of: Organization, role: str = RoleKey.MEMBER, **fields: Any) -> User:
     person = user(**fields)
     Membership.unscoped.create(organization=of, user=person, role=role)
     return person
+
+
+def api_key(of: Organization | None, user: User, name: str = "Program", **fields: Any) -> str:
+    """A key for programs, as it is shown once; of the operators where it is of no organization."""
+    return keys.issue(organization=of, user=user, name=name, **fields).secret
 
 
 def profile() -> Profile:

@@ -103,6 +103,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("Delete runs with their findings", WORK[:3], ("post validations:run-delete",)),
     Action("Get notices", ALL, ("get notifications:open", "post notifications:read")),
+    Action("See API keys", ("owner", "manager", "auditor"), ("get organization:keys",)),
+    Action(
+        "Issue and revoke API keys",
+        ("owner", "manager"),
+        ("post organization:keys", "post organization:key-revoke"),
+    ),
     Action(
         "See what each role may do",
         ("owner", "manager", "auditor"),

@@ -36,6 +36,7 @@ OWN = "own"
 ORGANIZATION = "organization"
 RUN = "run"
 ROLE = "role"
+KEY = "key"
 NOTICE = "notice"
 # Takes the address of an organization and files that were sent together, or those by their id alone.
 BATCH = "batch"
@@ -58,6 +59,8 @@ KNOWN: dict[str, tuple[str, str]] = {
     "organizations:sign-out": (OPEN, "post"),
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
+    "organization:keys": (ORGANIZATION, "get"),
+    "organization:key-revoke": (KEY, "post"),
     "organization:roles": (ORGANIZATION, "get"),
     "organization:role-new": (ORGANIZATION, "get"),
     "organization:role-seed": (ORGANIZATION, "get"),
@@ -135,7 +138,12 @@ STAFF = "admin:"
 STAFF_DOORS = {"admin:login", "admin:logout"}
 
 # What the member of these tests may not do, whatever it is done to.
-NOT_FOR_MEMBERS = {"validations:run-delete", "organization:role-detail", "organization:role-delete"}
+NOT_FOR_MEMBERS = {
+    "validations:run-delete",
+    "organization:role-detail",
+    "organization:role-delete",
+    "organization:key-revoke",
+}
 
 ACTORS = ("anonymous", "stranger", "viewer", "member", "owner", "program")
 
@@ -165,6 +173,7 @@ class Foreign:
     notice: Notification
     export: Export
     batch: RunBatch
+    key: ApiKey
 
 
 @pytest.fixture
@@ -176,14 +185,16 @@ def foreign(db: None) -> Foreign:
         organization=place, name=MARK, title_en=MARK, title_fr=MARK, descriptor=factories.profile().descriptor
     )
     Role.unscoped.create(organization=place, key=MARK, title=MARK)
+    factories.api_key(place, person, MARK)
     batch = RunBatch.unscoped.create(organization=place, created_by=person, key=MARK)
     ValidationRun.unscoped.filter(pk=run.pk).update(batch=batch)
-    return Foreign(place, run, told(place, person), factories.made_export(run, person), batch)
+    key = ApiKey.unscoped.get(name=MARK)
+    return Foreign(place, run, told(place, person), factories.made_export(run, person), batch, key)
 
 
 @pytest.fixture
 def clients(organization: Organization, viewer: User, member: User, owner: User) -> dict[str, Client]:
-    key = ApiKey.issue(organization, member, "Program")[1]
+    key = factories.api_key(organization, member, "Program")
     return {
         "anonymous": Client(),
         "stranger": signed_in(factories.user()),
@@ -198,7 +209,12 @@ def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str,
     """Addresses of foreign things, each beside that of a thing that never was."""
     kind, _method = KNOWN[name]
     rest = ["quebec-medical"] if name == "validations:profile-template" else []
-    if kind == ROLE:
+    if kind == KEY:
+        pairs = [
+            ([foreign.organization.slug, foreign.key.pk], [MADE_UP_SLUG, foreign.key.pk]),
+            ([own.slug, foreign.key.pk], [own.slug, 10**9]),
+        ]
+    elif kind == ROLE:
         pairs = [
             ([foreign.organization.slug, MARK], [MADE_UP_SLUG, MARK]),
             ([own.slug, MARK], [own.slug, "made-up"]),
@@ -262,7 +278,9 @@ def test_d01_every_address_of_the_site_is_known_to_these_tests() -> None:
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize(
     "name",
-    of_kind(ORGANIZATION, ROLE, RUN, NOTICE, EXPORT, BATCH, API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH),
+    of_kind(
+        ORGANIZATION, ROLE, KEY, RUN, NOTICE, EXPORT, BATCH, API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH
+    ),
 )
 def test_d01_what_is_foreign_answers_like_what_never_was(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str, method: str
@@ -278,7 +296,7 @@ def test_d01_what_is_foreign_answers_like_what_never_was(
             assert MARK not in expected.text, actor
 
 
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, ROLE, RUN, NOTICE, EXPORT, BATCH))
+@pytest.mark.parametrize("name", of_kind(ORGANIZATION, ROLE, KEY, RUN, NOTICE, EXPORT, BATCH))
 def test_d01_people_of_another_organization_get_404_and_change_nothing(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
@@ -297,6 +315,7 @@ def test_d01_people_of_another_organization_get_404_and_change_nothing(
             assert getattr(clients[actor], method)(theirs).status_code == expected, (actor, theirs)
     assert ValidationRun.unscoped.filter(pk=foreign.run.pk, status=foreign.run.status).exists()
     assert Notification.unscoped.filter(pk=foreign.notice.pk, read_at=None).exists()
+    assert ApiKey.unscoped.filter(pk=foreign.key.pk, revoked_at=None).exists()
 
 
 @pytest.mark.parametrize("name", of_kind(API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH))

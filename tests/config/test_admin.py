@@ -18,7 +18,7 @@ from jobs.admission import Seat
 from jobs.audit import record
 from jobs.models import ActionKind, Attempt, Batch, BulkAction, Job, OperatorAction, Schedule
 from notifications.models import Delivery, Notification
-from organizations.models import ApiKey, Organization, User
+from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import created
@@ -41,7 +41,7 @@ def rows(organization: Organization, member: User, superuser: User, rf: Any) -> 
     created(job)
     lifecycle.claim(job.pk, Seat(worker=HOSTILE, host="here", pid=1))
     Attempt.objects.update(traceback=HOSTILE, error_message=HOSTILE, log=[{"message": HOSTILE}])
-    ApiKey.issue(organization, member, HOSTILE)
+    factories.api_key(organization, member, HOSTILE)
     told = Notification.unscoped.create(organization=organization, user=member, kind="run_finished", key="k")
     Delivery.unscoped.create(organization=organization, notification=told, channel="email")
     Group.objects.create(name=HOSTILE)

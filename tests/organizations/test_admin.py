@@ -1,10 +1,13 @@
 """People, organizations and API keys in the admin."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
+from organizations import keys
 from organizations.models import ApiKey, Organization, User
-from organizations.roles import RoleKey
+from organizations.roles import Permission, RoleKey
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.staff import staff, staff_client
@@ -14,7 +17,12 @@ KEY_RIGHTS = [f"organizations.{verb}_apikey" for verb in ("view", "add", "change
 
 
 def issue(by: User, organization: Organization | None, person: User) -> str:
-    data = {"organization": organization.pk if organization else "", "user": person.pk, "name": "Nightly"}
+    data: dict[str, Any] = {
+        "organization": organization.pk if organization else "",
+        "user": person.pk,
+        "name": "Nightly",
+    }
+    data |= {"scopes": [Permission.SEND_FILES], "days": "90"}
     return signed_in(by).post(reverse("admin:organizations_apikey_add"), data).content.decode()
 
 
@@ -24,7 +32,7 @@ def test_a_new_key_is_shown_once_and_stored_as_a_digest(
     body = issue(superuser, organization, member)
     row = ApiKey.unscoped.get()
     key = body.split('class="bd-key">')[1].split("<")[0]
-    assert ApiKey.digest_of(key) == row.digest
+    assert keys.digest_of(key) == row.digest
     page = reverse("admin:organizations_apikey_change", args=[row.pk])
     for address in (page, reverse(KEYS)):
         later = signed_in(superuser).get(address).content.decode()
@@ -35,7 +43,13 @@ def test_a_new_key_is_shown_once_and_stored_as_a_digest(
 def test_the_page_with_the_key_is_kept_nowhere(
     superuser: User, organization: Organization, member: User
 ) -> None:
-    data = {"organization": organization.pk, "user": member.pk, "name": "Nightly"}
+    data: dict[str, Any] = {
+        "organization": organization.pk,
+        "user": member.pk,
+        "name": "Nightly",
+        "days": "90",
+    }
+    data |= {"scopes": [Permission.SEND_FILES]}
     response = signed_in(superuser).post(reverse("admin:organizations_apikey_add"), data)
     assert "no-store" in response["Cache-Control"]
 
@@ -48,7 +62,8 @@ def test_a_key_acts_in_the_name_of_a_member_only(
 
 
 def test_revoking_asks_first_and_ends_a_key_once(organization: Organization, member: User) -> None:
-    row, _key = ApiKey.issue(organization, member, "Nightly")
+    _key = factories.api_key(organization, member, "Nightly")
+    row = ApiKey.unscoped.get()
     client = staff_client(*KEY_RIGHTS)
     data = {"action": "revoke", "_selected_action": row.pk, "index": "0"}
     client.post(reverse(KEYS), data)
@@ -137,5 +152,5 @@ def test_staff_issue_a_key_of_the_operators_for_themselves_alone(superuser: User
 
 
 def test_a_key_of_the_operators_is_listed_as_one(superuser: User) -> None:
-    ApiKey.issue(None, superuser, "Monitor")
+    factories.api_key(None, superuser, "Monitor")
     assert "Operators" in signed_in(superuser).get(reverse(KEYS)).content.decode()

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from jobs.models import ActionKind, OperatorAction
 from organizations import rolebook, seeding
-from organizations.models import ApiKey, Membership, Organization, Role, User
+from organizations.models import Membership, Organization, Role, User
 from organizations.roles import TEMPLATES, Permission, RoleKey
 from organizations.tasks import seed_roles
 from tests import factories
@@ -138,7 +138,7 @@ def test_the_page_previews_what_seeding_undoes_and_asks_for_it(seeded: Organizat
 
 
 def test_the_api_tells_the_roles_previews_and_seeds(organization: Organization, owner: User) -> None:
-    client = Client(headers={"Authorization": f"Bearer {ApiKey.issue(organization, owner, 'Program')[1]}"})
+    client = Client(headers={"Authorization": f"Bearer {factories.api_key(organization, owner, 'Program')}"})
     base = "/api/organizations/erables/roles"
     assert {line["state"] for line in client.get(base).json()["roles"]} == {"waiting"}
     assert {change["what"] for change in client.get(f"{base}/preview").json()} == {"create"}
@@ -155,6 +155,6 @@ def test_a_key_of_one_organization_reads_no_other_ones_roles(
     organization: Organization, other_organization: Organization, owner: User
 ) -> None:
     Membership.unscoped.create(organization=other_organization, user=owner, role=RoleKey.OWNER)
-    client = Client(headers={"Authorization": f"Bearer {ApiKey.issue(organization, owner, 'Program')[1]}"})
+    client = Client(headers={"Authorization": f"Bearer {factories.api_key(organization, owner, 'Program')}"})
     assert client.get("/api/organizations/boreale/roles").status_code == 404
     assert signed_in(owner).get("/api/organizations/boreale/roles").status_code == 200

@@ -13,7 +13,7 @@ import httpx
 from django.test import Client
 
 from jobs.models import Attempt
-from organizations.models import ApiKey, Organization, User
+from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.processes import ROOT, Site, free_port, wait_until
@@ -70,7 +70,9 @@ class Program:
     def __init__(self, slug: str = "erables", **person: str) -> None:
         self.organization: Organization = factories.organization(slug=slug)
         self.user: User = factories.member(self.organization, **person)
-        self.headers = {"Authorization": f"Bearer {ApiKey.issue(self.organization, self.user, 'Program')[1]}"}
+        self.headers = {
+            "Authorization": f"Bearer {factories.api_key(self.organization, self.user, 'Program')}"
+        }
         self.client = Client(headers=self.headers)
 
     @property

@@ -97,7 +97,7 @@ def test_d04_fields_that_are_not_the_senders_are_never_written(
 
 
 def test_a13_a_viewer_may_not_upload(organization: Organization, viewer: User) -> None:
-    key = ApiKey.issue(organization, viewer, "Viewer's program")[1]
+    key = factories.api_key(organization, viewer, "Viewer's program")
     answer = post(key, factories.upload(CSV.encode()))
     assert answer.status_code == 403
     assert not ValidationRun.unscoped.exists()

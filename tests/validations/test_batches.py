@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from jobs.models import Batch, BatchStatus, JobStatus
 from notifications.models import Notification
-from organizations.models import ApiKey, Organization, User
+from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import drain
@@ -201,7 +201,7 @@ def test_the_live_part_says_how_many_are_done(batch: RunBatch, member_client: Cl
 def test_a_program_sends_several_files_and_follows_them(
     organization: Organization, member: User, client: Client
 ) -> None:
-    headers = {"Authorization": f"Bearer {ApiKey.issue(organization, member, 'Program')[1]}"}
+    headers = {"Authorization": f"Bearer {factories.api_key(organization, member, 'Program')}"}
     headers["Idempotency-Key"] = str(uuid.uuid4())
     sent = [
         client.post(
@@ -242,7 +242,7 @@ def test_what_came_in_before_the_server_failed_is_told_all_the_same(
 def test_several_files_replace_no_single_one(
     organization: Organization, member: User, client: Client
 ) -> None:
-    headers = {"Authorization": f"Bearer {ApiKey.issue(organization, member, 'Program')[1]}"}
+    headers = {"Authorization": f"Bearer {factories.api_key(organization, member, 'Program')}"}
     data = {"files": [file(1), file(2)], "replaces": str(uuid.uuid4())}
     answer = client.post("/api/validations/batches", data, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "replaces-one")
@@ -252,7 +252,7 @@ def test_several_files_replace_no_single_one(
 def test_a_program_learns_why_none_was_accepted(
     organization: Organization, member: User, client: Client
 ) -> None:
-    headers = {"Authorization": f"Bearer {ApiKey.issue(organization, member, 'Program')[1]}"}
+    headers = {"Authorization": f"Bearer {factories.api_key(organization, member, 'Program')}"}
     answer = client.post("/api/validations/batches", {"files": [empty()]}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "file-empty")
 

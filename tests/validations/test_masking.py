@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import ActionKind, OperatorAction
-from organizations.models import ApiKey, Organization, Role, User
+from organizations.models import Organization, Role, User
 from organizations.roles import Permission
 from tests import factories
 from tests.conftest import signed_in
@@ -115,7 +115,7 @@ def test_no_page_shows_patients_to_who_may_not_see_them(
 def test_a_program_of_such_a_person_reads_none_either(
     organization: Organization, run: ValidationRun, blind: User
 ) -> None:
-    client = Client(headers={"Authorization": f"Bearer {ApiKey.issue(organization, blind, 'Program')[1]}"})
+    client = Client(headers={"Authorization": f"Bearer {factories.api_key(organization, blind, 'Program')}"})
     found = client.get(f"/api/validations/{run.pk}/findings?perPage=500")
     assert found.status_code == 200
     assert "•••" in {item["value"] for item in found.json()["items"]}

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from organizations.models import ApiKey, Organization, User
+from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import drain
 from validations import services
@@ -139,7 +139,7 @@ def test_what_replaces_a_replacement_replaces_the_first_file_too(
 def test_a_program_names_the_validation_that_its_file_corrects(
     first: ValidationRun, organization: Organization, member: User, client: Client
 ) -> None:
-    headers = {"Authorization": f"Bearer {ApiKey.issue(organization, member, 'Program')[1]}"}
+    headers = {"Authorization": f"Bearer {factories.api_key(organization, member, 'Program')}"}
     data = {"file": factories.upload(content(1), "a.csv"), "replaces": str(first.pk)}
     assert client.post("/api/validations", data, headers=headers).status_code == 202
     assert (latest().replaces, billed(latest())) == (first, 0)
@@ -149,7 +149,7 @@ def test_d01_no_file_replaces_one_of_another_organization(
     first: ValidationRun, other_organization: Organization
 ) -> None:
     outsider = factories.member(other_organization)
-    headers = {"Authorization": f"Bearer {ApiKey.issue(other_organization, outsider, 'Program')[1]}"}
+    headers = {"Authorization": f"Bearer {factories.api_key(other_organization, outsider, 'Program')}"}
     data = {"file": factories.upload(content(1), "a.csv"), "replaces": str(first.pk)}
     assert Client().post("/api/validations", data, headers=headers).status_code == 404
     outside = Client()

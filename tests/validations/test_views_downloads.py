@@ -11,7 +11,7 @@ from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
 from jobs.models import Job
-from organizations.models import ApiKey, Organization, User
+from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import drain
@@ -254,7 +254,7 @@ def test_a_file_that_is_not_ready_is_404_in_the_api(program: Client, run: Valida
 
 
 def test_d03_a_viewers_program_gets_no_file(run: ValidationRun, viewer: User) -> None:
-    key = ApiKey.issue(run.organization, viewer, "Viewer's program")[1]
+    key = factories.api_key(run.organization, viewer, "Viewer's program")
     client = Client(headers={"Authorization": f"Bearer {key}"})
     answer = client.post(
         f"/api/validations/{run.pk}/exports", {"format": "report-json"}, content_type="application/json"
