@@ -250,6 +250,8 @@ EXPORT_KEEP_DAYS = env.int("EXPORT_KEEP_DAYS", default=7)
 # The profile that a file is checked against when its sender chose none.
 DEFAULT_PROFILE = "quebec-medical"
 
+# Files that one person may send in a minute, whatever the organization may send in a day.
+UPLOADS_PER_MINUTE = env.int("UPLOADS_PER_MINUTE", default=100)
 # What one API key may ask for in a minute; more is answered with 429.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
 

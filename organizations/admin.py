@@ -123,7 +123,10 @@ class OrganizationAdmin(StaffAdmin):
     page_actions = ("suspend", "unsuspend")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
-        (gettext_lazy("Limits"), {"fields": ("keep_files_days", "daily_upload_limit")}),
+        (
+            gettext_lazy("Limits"),
+            {"fields": ("keep_files_days", "daily_upload_limit", "daily_size_limit_mib")},
+        ),
         (gettext_lazy("Dates"), {"fields": ("created_at", "suspended_at")}),
     )
 

@@ -111,6 +111,9 @@ class Organization(models.Model):
     daily_upload_limit = models.PositiveIntegerField(
         _("uploads a day"), default=1000, validators=[MinValueValidator(1)]
     )
+    daily_size_limit_mib = models.PositiveIntegerField(
+        _("uploads a day (MiB)"), default=51_200, validators=[MinValueValidator(1)]
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # A suspended organization can read, but upload nothing.
     suspended_at = models.DateTimeField(_("suspended"), null=True, blank=True)

@@ -64,7 +64,8 @@ class UploadRefusedError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """What the answer says beside its status: when to come back after a limit."""
-        return {"Retry-After": str(RETRY_AFTER_SECONDS)} if self.status == 429 else {}
+        seconds = self.params.get("retry_after", RETRY_AFTER_SECONDS)
+        return {"Retry-After": str(seconds)} if self.status == 429 else {}
 
     @property
     def message(self) -> str:
@@ -186,6 +187,13 @@ _SENTENCES: dict[str, Any] = {
     "replaces-one": lambda params: _("A corrected file replaces one file: select one."),
     "daily-limit": lambda params: (
         _("Your organization has reached its limit of %(limit)d uploads a day. Try again tomorrow.") % params
+    ),
+    "daily-size-limit": lambda params: (
+        _("Your organization has reached its limit of %(limit)s a day. Try again tomorrow.")
+        % {"limit": filesizeformat(params["limit_bytes"])}
+    ),
+    "minute-limit": lambda params: (
+        _("You have sent %(limit)d files within a minute. Wait a minute, then send the others.") % params
     ),
     "organization-suspended": lambda params: _(
         "Your organization is suspended and cannot upload files. Contact support."

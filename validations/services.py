@@ -1,7 +1,6 @@
 """What people and programs can do with runs; the only way in for pages, the API and the admin."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import services as job_services
@@ -22,6 +20,7 @@ from validations.fixes import Decisions, accepted_count, fix_counts
 from validations.intake import UploadRefusedError, check_upload
 from validations.models import ENDED, Finding, FixDecision, Profile, RunBatch, RunStatus, ValidationRun
 from validations.options import clean_options
+from validations.quotas import check_quotas, refuse_suspended
 from validations.rebuilding import reading_options
 from validations.steps import log_step
 
@@ -62,7 +61,7 @@ def create_run(
         return earlier, False
     file_name = check_upload(upload)
     cleaned = clean_options(options or {})
-    _check_limits(organization)
+    check_quotas(organization, user, upload.size or 0)
     run = ValidationRun(
         organization=organization,
         created_by=user,
@@ -102,7 +101,7 @@ def retry_run(*, run: ValidationRun, by: User) -> bool:
         return False
     if not run.file and not run.corrections:
         raise FileGoneError
-    _refuse_suspended(run.organization)
+    refuse_suspended(run.organization)
     try:
         return bool(job_services.retry_job(job=run.job, by=by))
     except IllegalTransitionError:
@@ -121,7 +120,7 @@ def follow_restart(*, job: Job, replaces: Job | None, by: User | None) -> None:
     if replaces is not None:
         raise RefusedError(_("Use “Run again” on the page of the run: it asks what may be changed."))
     try:
-        _refuse_suspended(run.organization)
+        refuse_suspended(run.organization)
     except UploadRefusedError:
         raise RefusedError(_("The organization is suspended.")) from None
     _put_back(run)
@@ -143,7 +142,7 @@ def run_again(
     """
     if not run.file:
         raise FileGoneError
-    _check_limits(run.organization)
+    check_quotas(run.organization, by, run.size_bytes)
     again = ValidationRun(
         organization=run.organization,
         created_by=by,
@@ -175,7 +174,7 @@ def check_as_replacement(*, run: ValidationRun, earlier: ValidationRun, by: User
         return run_again(run=run, by=by, options=run.options, profile=run.profile, replaces=earlier)
     except FileGoneError:
         pass
-    _check_limits(run.organization)
+    check_quotas(run.organization, by, run.size_bytes)
     again = ValidationRun(
         organization=run.organization,
         created_by=by,
@@ -229,7 +228,7 @@ def check_corrected(*, run: ValidationRun, by: User) -> ValidationRun:
     decisions = Decisions.of(run)
     if not accepted_count(run, decisions):
         raise NothingAcceptedError
-    _check_limits(run.organization)
+    check_quotas(run.organization, by, run.size_bytes)
     corrected = ValidationRun(
         organization=run.organization,
         created_by=by,
@@ -301,6 +300,9 @@ def _put_back(run: ValidationRun) -> None:
 
 
 def _insert(run: ValidationRun, user: User) -> None:
+    # Asked again while nobody else of the organization can send: of many files at once none passes the limit.
+    organization = Organization.objects.select_for_update(no_key=True).get(pk=run.organization_id)
+    check_quotas(organization, user, run.size_bytes)
     run.job = _enqueued(run)
     run.save(force_insert=True)
     log_step(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
@@ -329,19 +331,6 @@ def _run_with_key(organization: Organization, key: str, upload: UploadedFile[byt
     if found and found.sha256 != getattr(upload, "sha256", found.sha256):
         raise UploadRefusedError("idempotency-key-reused", status=409)
     return found
-
-
-def _check_limits(organization: Organization) -> None:
-    _refuse_suspended(organization)
-    day_ago = timezone.now() - timedelta(days=1)
-    limit = organization.daily_upload_limit
-    if ValidationRun.objects.for_organization(organization).filter(created_at__gt=day_ago).count() >= limit:
-        raise UploadRefusedError("daily-limit", status=429, limit=limit)
-
-
-def _refuse_suspended(organization: Organization) -> None:
-    if organization.suspended_at is not None:
-        raise UploadRefusedError("organization-suspended", status=403)
 
 
 def _store_file(run: ValidationRun, upload: File[bytes]) -> None:

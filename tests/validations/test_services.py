@@ -1,6 +1,8 @@
 """What people can do with runs."""
 
 import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from jobs import services as job_services
@@ -17,7 +19,7 @@ from jobs.models import Job, JobStatus
 from organizations.models import Organization, User
 from tests import factories
 from tests.support.jobs import assert_enqueued, drain
-from validations import services, tasks
+from validations import quotas, services, tasks
 from validations.intake import UploadRefusedError
 from validations.models import Finding, LogEntry, ResultSet, RunStatus, ValidationRun
 
@@ -75,6 +77,57 @@ def test_a14_the_daily_limit_is_named_and_stores_nothing(
         create(organization, member)
     assert (caught.value.code, caught.value.status) == ("daily-limit", 429)
     assert len(stored_files(settings)) == 1
+
+
+def test_a14_the_daily_size_is_named_and_stores_nothing(
+    organization: Organization, member: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas, "MIB", len(GOOD))
+    organization.daily_size_limit_mib = 1
+    organization.save()
+    create(organization, member)
+    with pytest.raises(UploadRefusedError) as caught:
+        create(organization, member)
+    assert (caught.value.code, caught.value.status) == ("daily-size-limit", 429)
+    assert "limit of" in caught.value.message
+    assert len(stored_files(settings)) == 1
+
+
+def test_a14_a_person_who_sends_too_many_in_a_minute_waits_and_others_do_not(
+    organization: Organization, member: User, owner: User, settings: Any
+) -> None:
+    settings.UPLOADS_PER_MINUTE = 2
+    create(organization, member)
+    create(organization, member)
+    with pytest.raises(UploadRefusedError) as caught:
+        create(organization, member)
+    assert (caught.value.code, caught.value.headers) == ("minute-limit", {"Retry-After": "60"})
+    assert "2 files" in caught.value.message
+    create(organization, owner)
+    ValidationRun.unscoped.update(created_at=timezone.now() - timedelta(seconds=61))
+    create(organization, member)
+    assert len(stored_files(settings)) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a SQLite in memory refuses threads")
+def test_a14_files_that_come_at_once_do_not_pass_the_limit_together(settings: Any) -> None:
+    organization = factories.organization(daily_upload_limit=2)
+    person = factories.member(organization)
+
+    def send(_number: int) -> str:
+        try:
+            create(organization, person)
+        except UploadRefusedError as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(send, range(12)))
+    assert Counter(answers) == {"": 2, "daily-limit": 10}
+    assert len(stored_files(settings)) == 2
 
 
 def test_a13_a_suspended_organization_uploads_nothing(organization: Organization, member: User) -> None:
