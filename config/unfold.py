@@ -61,7 +61,7 @@ NAVIGATION: list[dict[str, Any]] = [
         _item(_("Schedules"), "calendar_clock", "jobs.schedule"),
         _item(_("Batches"), "stacks", "jobs.batch"),
         _item(_("Actions on many jobs"), "checklist", "jobs.bulkaction"),
-        _item(_("Audit trail of jobs"), "policy", "jobs.operatoraction"),
+        _item(_("Audit trail of jobs"), "policy", "jobs.auditentry"),
         {
             "title": _("Queues in Redis"),
             "icon": "low_priority",

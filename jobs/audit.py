@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from jobs.models import ActionKind, OperatorAction
+from jobs.models import ActionKind, AuditEntry
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +30,14 @@ def record(
     count: int = 1,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
-) -> OperatorAction:
+) -> AuditEntry:
     """The line of the trail, written in the caller's transaction.
 
     `target_kind` is "job", "queue", "schedule", "batch", "alert" or "tenant", `target` its id or name. `details`
     hold filters, times and former values, never an argument of a job.
     """
     person = person_of(actor)
-    return OperatorAction.objects.create(
+    return AuditEntry.objects.create(
         by_id=person.pk if person else None,
         by_name=person.get_username()[:254] if person else "",
         address=address_of(actor),

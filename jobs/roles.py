@@ -29,7 +29,7 @@ RUN_SCHEDULE = "jobs.run_schedule"
 VIEW_JOB = "jobs.view_job"
 VIEW_JOB_ARGUMENTS = "jobs.view_job_arguments"
 VIEW_OPERATIONS = "jobs.view_operations"
-VIEW_OPERATORACTION = "jobs.view_operatoraction"
+VIEW_AUDITENTRY = "jobs.view_auditentry"
 VIEW_QUEUE_DASHBOARD = "jobs.view_queue_dashboard"
 
 VIEWER = "Job viewer"
@@ -45,7 +45,7 @@ _SEE = frozenset(
         VIEW_JOB,
         "jobs.view_jobevent",
         VIEW_OPERATIONS,
-        VIEW_OPERATORACTION,
+        VIEW_AUDITENTRY,
         "jobs.view_pause",
         VIEW_QUEUE_DASHBOARD,
         "jobs.view_ratelift",

@@ -144,7 +144,7 @@ STAFF: tuple[Table, ...] = (
     Table(
         "See jobs, queues, schedules, alerts and what was done to them",
         {
-            **_see("job", "attempt", "jobevent", "batch", "bulkaction", "operatoraction"),
+            **_see("job", "attempt", "jobevent", "batch", "bulkaction", "auditentry"),
             **_see("alert", "pause", "ratelift", "schedule", "workerprocess", "operations"),
             **_see("queue_dashboard"),
         },

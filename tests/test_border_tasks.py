@@ -13,7 +13,7 @@ import pytest
 from jobs.alerts import rules
 from jobs.declarations import TASKS, Declaration
 from jobs.enqueueing import Options, Plan, enqueue
-from jobs.models import ActionKind, Job, JobStatus, OperatorAction
+from jobs.models import ActionKind, AuditEntry, Job, JobStatus
 from notifications.models import Delivery
 from organizations.models import Organization, Role, User
 from tests import factories
@@ -102,7 +102,7 @@ def test_d06_a_job_in_the_name_of_another_organization_does_nothing_and_is_told(
     assert (job.status, job.error_code, job.attempt) == (JobStatus.FAILED, "wrong-organization", 1)
     assert state() == before
     assert mailoutbox == []
-    line = OperatorAction.objects.get(action=ActionKind.CROSSED_BORDER)
+    line = AuditEntry.objects.get(action=ActionKind.CROSSED_BORDER)
     assert (line.tenant_id, line.details["belongs_to"]) == (organization.pk, other_organization.pk)
     assert line.details["job"] == str(job.pk)
     assert [sighting.params for sighting in rules.crossed_border(rules.Scene())] == [{"jobs": 1}]

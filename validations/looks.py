@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs import audit
-from jobs.models import ActionKind, OperatorAction
+from jobs.models import ActionKind, AuditEntry
 from validations.models import ValidationRun
 
 # Whoever works on a file looks at it a hundred times; when they did is told by the hour.
@@ -15,7 +15,7 @@ ONCE_IN = timedelta(hours=1)
 
 def note_look(request: HttpRequest, run: ValidationRun) -> None:
     """Write down that the person saw data of patients of the run, unless that stands there for this hour."""
-    recent = OperatorAction.objects.filter(
+    recent = AuditEntry.objects.filter(
         target_kind="run",
         target=str(run.pk),
         action=ActionKind.VIEW_PATIENT,

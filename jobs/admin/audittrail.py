@@ -15,11 +15,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from jobs import roles, tenants
 from jobs.admin import bulkpage
 from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, time_text
-from jobs.models import ActionKind, BulkAction, OperatorAction
+from jobs.models import ActionKind, AuditEntry, BulkAction
 
 
-@admin.register(OperatorAction)
-class OperatorActionAdmin(ReadOnlyAdmin):
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
     """Who did what, when, to what, from where and why; nobody can change a line."""
 
     ordering = ("-id",)
@@ -47,18 +47,18 @@ class OperatorActionAdmin(ReadOnlyAdmin):
     )
 
     @admin.display(description=gettext_lazy("at"), ordering="id")
-    def display_at(self, line: OperatorAction) -> str:
+    def display_at(self, line: AuditEntry) -> str:
         """When."""
         return time_text(line.at)
 
     @admin.display(description=gettext_lazy("action"), ordering="action")
-    def display_action(self, line: OperatorAction) -> str:
+    def display_action(self, line: AuditEntry) -> str:
         """What was done; what was refused stands out."""
         is_refused = line.action == ActionKind.REFUSED
         return badge(line.get_action_display(), "error" if is_refused else "muted")
 
     @admin.display(description=gettext_lazy("target"))
-    def display_target(self, line: OperatorAction) -> str:
+    def display_target(self, line: AuditEntry) -> str:
         """What it was done to, leading to its page."""
         if line.target_kind == "schedule":
             # The trail knows it by its name, which outlives its row.
@@ -72,12 +72,12 @@ class OperatorActionAdmin(ReadOnlyAdmin):
         return link(url, f"{line.target_kind} {line.target[:8]}")
 
     @admin.display(description=gettext_lazy("organization"))
-    def display_tenant(self, line: OperatorAction) -> str:
+    def display_tenant(self, line: AuditEntry) -> str:
         """Whose job it was."""
         return tenants.name_of(line.tenant_id) or "–"
 
     @admin.display(description=gettext_lazy("details"))
-    def display_details(self, line: OperatorAction) -> str:
+    def display_details(self, line: AuditEntry) -> str:
         """What else is known."""
         return as_json(line.details)
 

@@ -26,7 +26,7 @@ from jobs.admin.states import status_badge
 from jobs.control import CONTROLS
 from jobs.declarations import declared
 from jobs.live import Snapshot
-from jobs.models import ActionKind, Attempt, Job, JobStatus, OperatorAction
+from jobs.models import ActionKind, Attempt, AuditEntry, Job, JobStatus
 from jobs.subjects import subjects_of
 from jobs.why_waiting import why_waits
 
@@ -111,7 +111,7 @@ def facts(job: Job, user: Any) -> dict[str, Any]:
         "events": timeline.rows(happened),
         "related": _related(job),
         "belongs": _belongs(job, user),
-        "acts": _acts(job) if user.has_perm(roles.VIEW_OPERATORACTION) else [],
+        "acts": _acts(job) if user.has_perm(roles.VIEW_AUDITENTRY) else [],
         "redis": redis_side(job) if user.has_perm(roles.VIEW_QUEUE_DASHBOARD) else None,
         "note": support_note(job, attempts, happened),
     }
@@ -182,7 +182,7 @@ def _belongs(job: Job, user: Any) -> list[tuple[str, str, str]]:
 
 def _acts(job: Job) -> list[dict[str, Any]]:
     """What people did to the job, the newest first, and why."""
-    lines = OperatorAction.objects.filter(target_kind="job", target=str(job.pk)).order_by("-id")
+    lines = AuditEntry.objects.filter(target_kind="job", target=str(job.pk)).order_by("-id")
     return [
         {
             "at": time_text(line.at),

@@ -23,11 +23,11 @@ from jobs.lifecycle import Cause
 from jobs.models import (
     ActionKind,
     AlertKind,
+    AuditEntry,
     Job,
     JobEvent,
     JobStatus,
     MinuteStat,
-    OperatorAction,
     Schedule,
 )
 from jobs.redis_state import RedisState
@@ -242,7 +242,7 @@ def quarantine(scene: Scene) -> Iterator[Sighting]:
 
 def crossed_border(scene: Scene) -> Iterator[Sighting]:
     """Jobs were ended lately because what they were to work on belongs to another organization."""
-    tries = OperatorAction.objects.filter(
+    tries = AuditEntry.objects.filter(
         action=ActionKind.CROSSED_BORDER, at__gt=scene.now - BORDER_NEWS
     ).count()
     if tries:

@@ -9,7 +9,7 @@ from jobs.models.composition import (
     Overlap,
     Schedule,
 )
-from jobs.models.control import ActionKind, BulkAction, OperatorAction, Pause, RateLift, RateSlot
+from jobs.models.control import ActionKind, AuditEntry, BulkAction, Pause, RateLift, RateSlot
 from jobs.models.job import Attempt, Job, JobEvent
 from jobs.models.sight import (
     Alert,
@@ -40,6 +40,7 @@ __all__ = [
     "AlertKind",
     "Attempt",
     "AttemptOutcome",
+    "AuditEntry",
     "Batch",
     "BatchStatus",
     "BulkAction",
@@ -54,7 +55,6 @@ __all__ = [
     "Leadership",
     "MinuteStat",
     "OnParentFailure",
-    "OperatorAction",
     "Overlap",
     "Pause",
     "RateLift",

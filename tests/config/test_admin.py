@@ -16,7 +16,7 @@ from jobs import lifecycle
 from jobs.admin.base import audit
 from jobs.admission import Seat
 from jobs.audit import record
-from jobs.models import ActionKind, Attempt, Batch, BulkAction, Job, OperatorAction, Schedule
+from jobs.models import ActionKind, Attempt, AuditEntry, Batch, BulkAction, Job, Schedule
 from notifications.models import Delivery, Notification
 from organizations.models import Organization, User
 from tests import factories
@@ -119,7 +119,7 @@ def test_staff_who_may_view_read_every_list_and_row_and_change_none(rows: list[M
 def test_e04_no_post_of_staff_who_may_view_changes_a_row(rows: list[Model]) -> None:
     client = staff_client(*all_permissions("view_"))
     # What was refused leaves a line in the audit trail, and nothing else.
-    others = [model for model in models() if model is not OperatorAction]
+    others = [model for model in models() if model is not AuditEntry]
     before = {model: model._base_manager.count() for model in others}
     found = statuses(client, pages(rows), "post")
     assert {model: model._base_manager.count() for model in others} == before

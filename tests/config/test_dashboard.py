@@ -14,7 +14,7 @@ from django_rq.urls import get_admin_urlpatterns
 from redis import Redis
 
 from jobs import dispatch
-from jobs.models import Job, JobEvent, JobStatus, OperatorAction
+from jobs.models import AuditEntry, Job, JobEvent, JobStatus
 from organizations.models import User
 from tests.conftest import signed_in
 from tests.support.jobs import created
@@ -171,7 +171,7 @@ def test_emptying_a_queue_leaves_every_row_to_be_sent_again(job: Job, operator: 
 
 def test_e09_acting_leaves_a_line_in_the_audit_trail(job: Job, operator: Client) -> None:
     operator.post(url("clear", "emails"))
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target_kind, line.target) == ("clear_hints", "queue", "emails")
     assert (line.count, line.details) == (1, {"which": "queued"})
 
@@ -182,7 +182,7 @@ def test_e04_a_refused_press_leaves_a_line_and_changes_nothing(job: Job, redis: 
     data = {"action": "delete", "job_ids": [str(job.pk)]}
     assert staff_client(VIEW).post(url(name, "emails"), data).status_code == 403
     assert contents(redis) == before
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target) == ("refused", "emails")
 
 
@@ -190,7 +190,7 @@ def test_e09_stopping_from_here_leaves_the_line_that_the_page_of_the_job_leaves(
     job: Job, operator: Client
 ) -> None:
     operator.post(url("stop_job", "emails", job.pk))
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target_kind, line.target) == ("cancel", "job", str(job.pk))
 
 

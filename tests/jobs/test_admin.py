@@ -14,7 +14,7 @@ from jobs import lifecycle, listing
 from jobs.admin import base, hints
 from jobs.admin.history import cause_text
 from jobs.admission import Seat
-from jobs.models import Attempt, Job, JobEvent, JobStatus, OperatorAction
+from jobs.models import Attempt, AuditEntry, Job, JobEvent, JobStatus
 from organizations.models import Organization, User
 from tests import factories
 from tests.conftest import signed_in
@@ -64,7 +64,7 @@ def test_retrying_queues_failed_jobs_again_in_the_name_of_the_person(make_job: C
     press(signed_in(person), "retry", job)
     assert Job.objects.get().status == JobStatus.QUEUED
     assert JobEvent.objects.filter(job=job).last().by == person  # type: ignore[union-attr]
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.by) == ("retry", str(job.pk), person)
 
 
@@ -85,7 +85,7 @@ def test_e04_each_action_needs_its_own_permission(
     client = staff_client("jobs.view_job", "jobs.change_job", f"jobs.{permission}")
     assert press(client, action, job).status_code == 403
     assert Job.objects.get().status == job.status
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.details) == ("refused", str(job.pk), {"action": action})
 
 

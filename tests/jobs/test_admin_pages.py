@@ -19,7 +19,7 @@ from jobs import lifecycle, subjects
 from jobs.admin import timeline
 from jobs.admin.notes import support_note
 from jobs.admission import Seat
-from jobs.models import Attempt, BulkAction, Job, JobEvent, JobStatus, OperatorAction
+from jobs.models import Attempt, AuditEntry, BulkAction, Job, JobEvent, JobStatus
 from organizations.models import User
 from tests.conftest import signed_in
 from tests.support.jobs import drain
@@ -209,7 +209,7 @@ def test_the_page_says_what_people_did_and_why_to_those_who_may_see_it() -> None
     job = ended()
     data = {"action": "discard", "confirmed": "yes", "_selected_action": str(job.pk), "reason": "a known bug"}
     staff_client("jobs.view_job", "jobs.discard_job").post(LIST, data)
-    seen = staff_client("jobs.view_job", "jobs.view_operatoraction").get(page_of(job)).content.decode()
+    seen = staff_client("jobs.view_job", "jobs.view_auditentry").get(page_of(job)).content.decode()
     assert "a known bug" in seen
     assert "a known bug" not in staff_client("jobs.view_job").get(page_of(job)).content.decode()
 
@@ -281,7 +281,7 @@ def test_a_job_is_retried_with_other_arguments_and_the_page_leads_to_the_new_one
     new = Job.objects.get(retry_of=job)
     assert response["Location"] == page_of(new)
     assert new.arguments == {"path": f"{tmp_path}/out", "text": "x"}
-    assert OperatorAction.objects.get().reason == "a typo"
+    assert AuditEntry.objects.get().reason == "a typo"
     drain()
     assert Job.objects.get(pk=new.pk).status == S.SUCCEEDED
 
@@ -307,7 +307,7 @@ def test_e04_editing_needs_its_own_permission_and_a_refusal_leaves_a_line() -> N
     client = staff_client("jobs.view_job", "jobs.retry_job", "jobs.view_job_arguments")
     assert client.post(page_of(job, "edit"), {"argument-path": "x"}).status_code == 403
     assert not Job.objects.filter(retry_of=job).exists()
-    assert OperatorAction.objects.get().details == {"action": "retry_edited"}
+    assert AuditEntry.objects.get().details == {"action": "retry_edited"}
 
 
 def test_e05_editing_by_get_or_without_token_does_nothing() -> None:
@@ -328,7 +328,7 @@ def test_e05_editing_by_get_or_without_token_does_nothing() -> None:
         ("/admin/operations/slow/?task=%00", 400),
         ("/admin/operations/?queue=%00", 400),
         ("/admin/jobs/attempt/?outcome__exact=%00", 400),
-        ("/admin/jobs/operatoraction/?action__exact=%00", 400),
+        ("/admin/jobs/auditentry/?action__exact=%00", 400),
         pytest.param(
             "/admin/jobs/attempt/?started_at_from_0=9999-12-31&started_at_from_1=23:59:59",
             # Beyond the calendar of Python, which SQLite's driver reckons by; PostgreSQL has a longer one.
@@ -357,7 +357,7 @@ def test_x_nul_in_a_form_is_refused_and_a_refused_try_is_kept(superuser: User) -
     client = staff_client("jobs.view_operations", "jobs.view_job")
     assert client.post(resume, {"target": "a\x00"}).status_code == 403
     assert client.post(LIST, {"action": "x\x00"}).status_code == 403
-    assert OperatorAction.objects.filter(action="refused").count() == 2
+    assert AuditEntry.objects.filter(action="refused").count() == 2
 
 
 # --- All that match ---------------------------------------------------------------------------------------
@@ -479,7 +479,7 @@ def test_e04_without_the_permission_there_is_no_preview_and_a_line_is_left() -> 
     client = staff_client("jobs.view_job", "jobs.retry_job")
     assert client.get(BULK, {"action": "retry"}).status_code == 403
     assert client.post(BULK, {"preview": "x"}).status_code == 403
-    assert [line.details["action"] for line in OperatorAction.objects.all()] == ["bulk", "bulk"]
+    assert [line.details["action"] for line in AuditEntry.objects.all()] == ["bulk", "bulk"]
 
 
 def test_the_page_asks_what_to_do_and_offers_what_the_role_allows(steward: User) -> None:
@@ -490,6 +490,6 @@ def test_the_page_asks_what_to_do_and_offers_what_the_role_allows(steward: User)
 def test_jobs_lead_to_rows_only_where_those_have_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subjects, "_finders", {})
     job = ended()
-    subjects.works_on(job.task)(lambda found: [found, OperatorAction()])
+    subjects.works_on(job.task)(lambda found: [found, AuditEntry()])
     make: Callable[..., Any] = staff_client
     assert make("jobs.view_job").get(page_of(job)).context["subjects"][0][0] == page_of(job)

@@ -16,11 +16,11 @@ from jobs.models import (
     Alert,
     AlertKind,
     Attempt,
+    AuditEntry,
     Job,
     JobEvent,
     JobStatus,
     MinuteStat,
-    OperatorAction,
     Pause,
 )
 from jobs.moments import database_now
@@ -301,7 +301,7 @@ def test_e04_cancelling_ends_a_waiting_job_and_is_written_down(operator_program:
     assert (answer.status_code, answer.json()) == (202, {"id": str(job.pk), "status": "cancelled"})
     job.refresh_from_db()
     assert job.status == JobStatus.CANCELLED
-    line = OperatorAction.objects.exclude(action=ActionKind.ISSUE_KEY).get()
+    line = AuditEntry.objects.exclude(action=ActionKind.ISSUE_KEY).get()
     assert (line.action, line.target, line.reason) == (ActionKind.CANCEL, str(job.pk), "sent twice")
     assert line.by == ApiKey.unscoped.get().user
 
@@ -319,13 +319,13 @@ def test_an_ended_job_stays_and_the_answer_says_why(operator_program: Client) ->
     answer = operator_program.delete(of_job(job))
     assert (answer.status_code, answer.json()["code"]) == (409, "not-possible")
     assert answer.json()["message"]
-    assert not OperatorAction.objects.exclude(action=ActionKind.ISSUE_KEY).exists()
+    assert not AuditEntry.objects.exclude(action=ActionKind.ISSUE_KEY).exists()
 
 
 def test_e04_a_refused_try_is_written_down(viewer_program: Client) -> None:
     job = waiting_job("emails")
     assert viewer_program.delete(of_job(job)).status_code == 403
-    assert OperatorAction.objects.exclude(action=ActionKind.ISSUE_KEY).get().action == ActionKind.REFUSED
+    assert AuditEntry.objects.exclude(action=ActionKind.ISSUE_KEY).get().action == ActionKind.REFUSED
     job.refresh_from_db()
     assert job.status == JobStatus.QUEUED
 

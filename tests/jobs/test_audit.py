@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from jobs import audit
-from jobs.models import ActionKind, OperatorAction
+from jobs.models import ActionKind, AuditEntry
 from organizations.models import User
 from tests import factories
 
@@ -23,7 +23,7 @@ def request_of(user: User, address: str = "192.0.2.7") -> HttpRequest:
 def test_e09_a_line_says_who_did_what_to_which_organization_from_where_and_why() -> None:
     user = factories.user(email="op@example.com")
     audit.record(request_of(user), ActionKind.CANCEL, "job", "the-id", tenant_id=7, reason="asked by phone")
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.by, line.by_name, line.address) == (user, "op@example.com", "192.0.2.7")
     assert (line.action, line.target_kind, line.target) == ("cancel", "job", "the-id")
     assert (line.tenant_id, line.reason, line.count) == (7, "asked by phone", 1)
@@ -40,14 +40,14 @@ def test_e09_a_line_outlives_the_name_of_its_person() -> None:
     user = factories.user(email="gone@example.com")
     audit.record(user, ActionKind.RETRY, "job")
     user.delete()
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.by, line.by_name) == (None, "gone@example.com")
 
 
 def test_e04_a_refused_try_leaves_a_line() -> None:
     with pytest.raises(PermissionDenied):
         audit.refuse(request_of(factories.user()), "cancel", "job", "the-id")
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.details) == ("refused", "the-id", {"action": "cancel"})
 
 
@@ -55,7 +55,7 @@ def test_x_nul_in_what_a_client_sent_is_left_out_and_the_line_is_kept() -> None:
     audit.record(None, ActionKind.CANCEL, "job", "a\x00b", reason="c\x00d")
     with pytest.raises(PermissionDenied):
         audit.refuse(request_of(factories.user()), "x\x00y", "queue", "e\x00f")
-    done, refused = OperatorAction.objects.order_by("id")
+    done, refused = AuditEntry.objects.order_by("id")
     assert (done.target, done.reason) == ("ab", "cd")
     assert (refused.target, refused.details) == ("ef", {"action": "xy"})
 
@@ -64,12 +64,12 @@ def test_a_line_goes_with_its_transaction() -> None:
     with transaction.atomic():
         audit.record(None, ActionKind.PAUSE, "queue", "emails")
         transaction.set_rollback(True)
-    assert not OperatorAction.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_an_address_that_is_none_is_left_out() -> None:
     audit.record(request_of(factories.user(), address=""), ActionKind.PAUSE, "queue", "emails")
-    assert OperatorAction.objects.get().address is None
+    assert AuditEntry.objects.get().address is None
 
 
 def test_an_action_that_nobody_declared_is_no_line() -> None:

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from jobs import followups
 from jobs.batches import open_batch, seal_batch
-from jobs.models import Batch, BatchStatus, Job, JobStatus, OperatorAction
+from jobs.models import AuditEntry, Batch, BatchStatus, Job, JobStatus
 from jobs.tasks import enqueue_many
 from tests.conftest import signed_in
 from tests.support.probe import tasks
@@ -83,7 +83,7 @@ def test_the_page_follows_a_batch_that_goes_on_and_leaves_an_ended_one_alone(bat
 def test_e04_cancelling_needs_its_permission_and_a_refused_try_is_kept(batch: Batch) -> None:
     person = staff("jobs.view_batch")
     assert cancel(signed_in(person), batch) == 403
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target_kind, line.by) == ("refused", "batch", person)
     assert Job.objects.filter(status=JobStatus.QUEUED).count() == 2
 
@@ -99,7 +99,7 @@ def test_cancelling_ends_the_batch_once_with_a_line_in_the_trail(batch: Batch) -
     assert [cancel(client, batch), cancel(client, batch)] == [200, 200]
     followups.reconcile()
     assert Batch.objects.get(pk=batch.pk).status == BatchStatus.CANCELLED
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.count, line.reason) == ("cancel", 2, "Wrong file")
 
 

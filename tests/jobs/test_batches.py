@@ -12,7 +12,7 @@ from jobs.admission import Seat
 from jobs.batches import cancel_batch, open_batch, progress_of, seal_batch
 from jobs.errors import ArgumentsError, BatchSealedError
 from jobs.lifecycle import Cause, Record
-from jobs.models import Batch, BatchStatus, Job, JobEvent, JobStatus, OperatorAction
+from jobs.models import AuditEntry, Batch, BatchStatus, Job, JobEvent, JobStatus
 from jobs.tasks import enqueue_many
 from tests.support.jobs import drain, enqueued
 from tests.support.probe import tasks
@@ -179,7 +179,7 @@ def test_cancelling_a_batch_ends_what_waits_and_asks_what_runs(seat: Seat) -> No
     lifecycle.end_cancelled(held, Record())
     assert followups.reconcile() == 1
     assert fresh(batch).status == BatchStatus.CANCELLED
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.count, line.tenant_id) == ("cancel", str(batch.pk), 2, 7)
     assert (line.reason, line.by_id) == ("Wrong file", person.pk)
 
@@ -195,7 +195,7 @@ def test_cancelling_a_large_batch_is_done_by_a_job_in_parts(
     assert held
     assert cancel_batch(batch=batch, by=person)
     assert not batch.jobs.filter(status=S.CANCELLED).exists()
-    assert OperatorAction.objects.get().count == 5
+    assert AuditEntry.objects.get().count == 5
     runner.run(Job.objects.get(task="jobs.cancel_jobs_of_batch").pk)
     assert batch.jobs.filter(status=S.CANCELLED).count() == len(waiting)
     lifecycle.end_cancelled(held, Record())

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from jobs import bulk, bulkstart, control, listing
 from jobs.control import CONTROLS
 from jobs.errors import FencedError, RefusedError
-from jobs.models import ActionKind, BulkAction, Job, JobEvent, JobStatus, OperatorAction
+from jobs.models import ActionKind, AuditEntry, BulkAction, Job, JobEvent, JobStatus
 from jobs.moments import database_now
 from jobs.tasks import act_on_many
 from organizations.models import User
@@ -108,7 +108,7 @@ def test_the_job_runs_on_a_worker_like_any_other(user: User) -> None:
 def test_e09_a_bulk_action_leaves_one_line_with_its_number_and_reason(user: User) -> None:
     make(3)
     row = start(user, parameters={"status": "failed", "q": "arguments.patient=TREMBLAY"})
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.count, line.reason) == (
         "bulk",
         str(row.pk),
@@ -125,7 +125,7 @@ def test_e04_a_bulk_action_needs_both_permissions(missing: str) -> None:
     with pytest.raises(PermissionDenied):
         start(staff(*(f"jobs.{name}" for name in names)))
     assert not BulkAction.objects.exists()
-    assert OperatorAction.objects.get().action == "refused"
+    assert AuditEntry.objects.get().action == "refused"
 
 
 def test_a_person_who_lost_the_permission_meanwhile_does_nothing(user: User) -> None:
@@ -233,7 +233,7 @@ def test_e05_a_preview_that_is_sent_twice_starts_one_action(user: User) -> None:
     bulk_id = uuid4()
     assert start(user, bulk_id=bulk_id) == start(user, bulk_id=bulk_id)
     assert Job.objects.filter(task="jobs.act_on_many").count() == 1
-    assert OperatorAction.objects.count() == 1
+    assert AuditEntry.objects.count() == 1
 
 
 def test_a_finished_action_is_not_done_again(user: User) -> None:

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from jobs import control, services
 from jobs.control import CONTROLS
 from jobs.errors import RefusedError
-from jobs.models import ActionKind, Job, JobEvent, JobStatus, OperatorAction
+from jobs.models import ActionKind, AuditEntry, Job, JobEvent, JobStatus
 from organizations.models import User
 from tests.support.jobs import drain
 from tests.support.probe import tasks
@@ -63,7 +63,7 @@ def test_e09_each_action_changes_the_job_and_leaves_a_line(kind: ActionKind) -> 
     assert control.perform(request, CONTROLS[kind], job, reason="asked by phone")
     assert Job.objects.get(pk=job.pk).status == after
     assert JobEvent.objects.filter(job=job).latest("id").by_id == request.user.pk
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.tenant_id) == (kind, str(job.pk), job.tenant_id)
     assert (line.reason, line.details["from"], line.by) == ("asked by phone", job.status, request.user)
 
@@ -76,7 +76,7 @@ def test_e04_each_action_needs_its_own_permission_and_a_refusal_leaves_a_line(ki
     with pytest.raises(PermissionDenied):
         control.perform(request, CONTROLS[kind], job)
     assert Job.objects.get(pk=job.pk).status == job.status
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.details) == ("refused", str(job.pk), {"action": kind})
 
 
@@ -88,7 +88,7 @@ def test_e05_an_action_done_twice_happens_once(kind: ActionKind) -> None:
     # With what the second press saw before the first one.
     with suppress(RefusedError):
         assert not control.perform(request, CONTROLS[kind], job)
-    assert OperatorAction.objects.count() == 1
+    assert AuditEntry.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -111,7 +111,7 @@ def test_e05_an_action_sent_twice_at_once_happens_once(kind: ActionKind, no_redi
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(press, range(8)))
     assert sum(done) == 1
-    assert OperatorAction.objects.count() == 1
+    assert AuditEntry.objects.count() == 1
     assert JobEvent.objects.filter(job=job).count() == before + 1
 
 
@@ -142,7 +142,7 @@ def test_what_an_app_refuses_is_said_in_its_words(failing_restart: None) -> None
     with pytest.raises(RefusedError, match="the file is gone"):
         control.perform(operator("retry_job"), CONTROLS[ActionKind.RETRY], job)
     assert Job.objects.get(pk=job.pk).status == S.FAILED
-    assert not OperatorAction.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_job_whose_key_is_taken_says_so() -> None:
@@ -175,7 +175,7 @@ def test_a_retry_with_other_arguments_is_a_new_job_that_names_the_old_one(tmp_pa
     assert (new.retry_of_id, new.task, new.tenant_id, new.priority) == (old.pk, old.task, 7, 5)
     assert (new.status, new.arguments) == (S.QUEUED, {"path": f"{tmp_path}/other"})
     assert Job.objects.get(pk=old.pk).arguments == {"path": f"{tmp_path}/out"}
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target) == ("retry_edited", str(old.pk))
     # Names of arguments, and no value.
     assert line.details == {"task": old.task, "new_job": str(new.pk), "changed": ["path"]}
@@ -191,7 +191,7 @@ def test_e05_a_form_that_is_sent_twice_makes_one_job(tmp_path: object) -> None:
     ]
     assert made[0] == made[1]
     assert Job.objects.filter(retry_of=old).count() == 1
-    assert OperatorAction.objects.count() == 1
+    assert AuditEntry.objects.count() == 1
 
 
 def test_the_id_of_another_job_cannot_be_taken_for_the_new_one(tmp_path: object) -> None:

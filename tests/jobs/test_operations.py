@@ -20,11 +20,11 @@ from jobs.analyses import Point, Tally
 from jobs.models import (
     Alert,
     Attempt,
+    AuditEntry,
     HoldReason,
     Job,
     JobStatus,
     Leadership,
-    OperatorAction,
     Pause,
     RateLift,
     WorkerProcess,
@@ -388,7 +388,7 @@ def test_a_pause_has_a_reason_an_end_and_a_line_in_the_trail() -> None:
     assert (paused.queue, paused.tenant_id, paused.reason) == ("emails", None, "a reason")
     assert paused.until is not None
     assert timedelta(minutes=59) < paused.until - timezone.now() <= timedelta(hours=1)
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.reason) == ("pause", "emails", "a reason")
     assert "paused until" in body(client)
 
@@ -434,7 +434,7 @@ def test_a_pause_that_says_too_little_is_not_made(fields: dict[str, str], proble
     assert response.status_code == 400
     assert problem in response.content.decode()
     assert not Pause.objects.exists()
-    assert not OperatorAction.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_problem_of_a_field_is_what_the_field_says_it_is_described_by() -> None:
@@ -449,9 +449,9 @@ def test_resuming_ends_the_pause_and_is_kept() -> None:
     client = staff_client(SEE, "jobs.pause_queue")
     client.post(url("_resume"), {"target": "emails"})
     assert not Pause.objects.exists()
-    assert OperatorAction.objects.get().action == "resume"
+    assert AuditEntry.objects.get().action == "resume"
     assert "Nothing to do" in client.post(url("_resume"), {"target": "emails"}, follow=True).content.decode()
-    assert OperatorAction.objects.count() == 1
+    assert AuditEntry.objects.count() == 1
 
 
 def test_a_rate_limit_is_lifted_for_a_time_and_restored() -> None:
@@ -462,7 +462,7 @@ def test_a_rate_limit_is_lifted_for_a_time_and_restored() -> None:
     assert "no limit until" in body(client)
     client.post(url("_restore"), {"target": "emails"})
     assert not RateLift.objects.exists()
-    assert [line.action for line in OperatorAction.objects.order_by("id")] == ["lift_rate", "restore_rate"]
+    assert [line.action for line in AuditEntry.objects.order_by("id")] == ["lift_rate", "restore_rate"]
 
 
 def test_a_rate_limit_is_never_lifted_without_an_end_nor_where_there_is_none() -> None:
@@ -489,7 +489,7 @@ def test_an_alert_is_taken_in_hand_once() -> None:
         client.post(url("_acknowledge"), {"target": str(alert.pk)})
     alert.refresh_from_db()
     assert alert.acknowledged_by is not None
-    assert OperatorAction.objects.filter(action="acknowledge").count() == 1
+    assert AuditEntry.objects.filter(action="acknowledge").count() == 1
     assert client.post(url("_acknowledge"), {"target": "x" * 50}).status_code == 404
 
 
@@ -498,7 +498,7 @@ def test_e04_who_lacks_the_permission_is_refused_and_it_is_kept(name: str) -> No
     pauses.pause(queue="emails", reason="x")
     client = staff_client(SEE, "jobs.view_job")
     assert client.post(url(name), pause_form(target="emails")).status_code == 403
-    assert OperatorAction.objects.get().action == "refused"
+    assert AuditEntry.objects.get().action == "refused"
     assert Pause.objects.get().reason == "x"
 
 

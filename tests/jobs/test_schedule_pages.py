@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from jobs.models import Job, OperatorAction, Schedule
+from jobs.models import AuditEntry, Job, Schedule
 from organizations.models import User
 from tests.conftest import signed_in
 from tests.support.probe import tasks
@@ -151,7 +151,7 @@ def test_e04_each_button_needs_its_own_permission_and_a_refused_try_is_kept(
     others = [name for name in EVERYTHING if name != f"jobs.{permission}_schedule"]
     person = staff(*others)
     assert press(signed_in(person), schedule, button).status_code == 403
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert (line.action, line.target, line.by) == ("refused", schedule.name, person)
     assert Schedule.objects.filter(pk=schedule.pk, paused_at=None).exists()
     assert not Job.objects.exists()
@@ -163,7 +163,7 @@ def test_e04_changing_and_adding_need_their_permissions(schedule: Schedule) -> N
     assert client.get(reverse("admin:jobs_schedule_add")).status_code == 403
     address = f"{reverse('admin:jobs_schedule_add')}?task=probe.note"
     assert client.post(address, typed()).status_code == 403
-    assert OperatorAction.objects.filter(action="refused").count() == 3
+    assert AuditEntry.objects.filter(action="refused").count() == 3
     assert Schedule.objects.filter(name="Export").count() == 0
 
 
@@ -177,7 +177,7 @@ def test_who_may_not_see_schedules_sees_none_of_their_pages(schedule: Schedule) 
 def test_the_audit_trail_leads_to_the_schedule_by_its_whole_name(schedule: Schedule, superuser: User) -> None:
     client = signed_in(superuser)
     press(client, schedule, "pause")
-    body = client.get(reverse("admin:jobs_operatoraction_changelist")).content.decode()
+    body = client.get(reverse("admin:jobs_auditentry_changelist")).content.decode()
     assert "schedule Nightly &lt;b&gt;export&lt;/b&gt;" in body
     address = re.search(r'href="(/admin/jobs/schedule/[^"]*Nightly[^"]*)"', body)
     assert address
@@ -201,7 +201,7 @@ def test_e05_pressing_run_twice_makes_one_job(schedule: Schedule) -> None:
         assert "is on its way" in response.content.decode()
     job = Job.objects.get()
     assert (str(job.pk), job.schedule_id) == (new_id, schedule.pk)
-    assert OperatorAction.objects.filter(action="run_schedule").count() == 1
+    assert AuditEntry.objects.filter(action="run_schedule").count() == 1
 
 
 def test_a_press_that_makes_no_sense_is_refused(schedule: Schedule) -> None:
@@ -235,7 +235,7 @@ def test_a_change_is_checked_stored_and_kept_in_the_trail_without_arguments(sche
     assert (schedule.name, schedule.cron, schedule.time_zone) == ("Export", "0 4 * * *", "America/Montreal")
     assert schedule.arguments == {"path": "/tmp/other"}
     assert (schedule.catch_up, schedule.overlap, schedule.changed_by) == ("skip", "allow", person)
-    line = OperatorAction.objects.get()
+    line = AuditEntry.objects.get()
     assert line.details["before"]["cron"] == "30 2 * * *"
     assert line.details["arguments_changed"] is True
     assert "/tmp" not in str(line.details)
@@ -280,7 +280,7 @@ def test_a_new_schedule_begins_with_its_task_and_its_arguments_are_of_its_types(
     row = Schedule.objects.get(name="Export")
     assert (row.cron, row.interval_seconds, row.arguments) == ("", 7200, {"path": "x", "seconds": 1.5})
     assert row.next_at
-    assert OperatorAction.objects.get().details == {"added": True}
+    assert AuditEntry.objects.get().details == {"added": True}
 
 
 def test_only_declared_tasks_can_be_scheduled() -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from jobs import lifecycle, schedules, slots
 from jobs.errors import ScheduleError, TimingError
 from jobs.lifecycle import Cause, Entry
-from jobs.models import Job, JobEvent, JobStatus, OperatorAction, Schedule
+from jobs.models import AuditEntry, Job, JobEvent, JobStatus, Schedule
 from jobs.schedules import Trouble
 from jobs.shipped import Shipped
 from tests.support.jobs import drain
@@ -297,7 +297,7 @@ def test_a_run_by_hand_leaves_the_slots_as_they_are() -> None:
     before = schedule.next_at
     schedule.refresh_from_db()
     assert schedule.next_at == before
-    line = OperatorAction.objects.order_by("id")[0]
+    line = AuditEntry.objects.order_by("id")[0]
     assert (line.action, line.target, line.reason) == ("run_schedule", schedule.name, "Now")
 
 
@@ -309,7 +309,7 @@ def test_a_run_by_hand_of_what_cannot_run_is_refused_with_the_reason() -> None:
         schedules.run_now(made(arguments={"wrong": 1}), by=None)
     assert caught.value.trouble == Trouble.ARGUMENTS
     assert not Job.objects.exists()
-    assert not OperatorAction.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_paused_schedule_fills_nothing_and_makes_up_for_nothing_when_it_goes_on() -> None:
@@ -326,7 +326,7 @@ def test_a_paused_schedule_fills_nothing_and_makes_up_for_nothing_when_it_goes_o
     assert schedule.next_at
     assert schedule.next_at > timezone.now()
     assert schedule.paused_at is None
-    actions = OperatorAction.objects.order_by("id").values_list("action", flat=True)
+    actions = AuditEntry.objects.order_by("id").values_list("action", flat=True)
     assert list(actions) == ["pause_schedule", "resume_schedule"]
 
 
@@ -342,7 +342,7 @@ def test_a_schedule_is_stored_with_its_next_slot_and_a_line_in_the_trail() -> No
     schedule.cron, schedule.arguments = "0 0 * * *", {"wrong": 1}
     with pytest.raises(ScheduleError):
         schedules.save(schedule, by=None, details={})
-    assert OperatorAction.objects.get().details == {"added": True}
+    assert AuditEntry.objects.get().details == {"added": True}
 
 
 def test_a_change_of_something_else_keeps_the_next_slot_and_one_of_the_time_does_not() -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.failfast import connection
-from jobs.models import ActionKind, OperatorAction
+from jobs.models import ActionKind, AuditEntry
 from organizations import keys, limits
 from organizations.limits import RateLimitedError
 from organizations.models import ApiKey, Membership, Organization, User
@@ -102,13 +102,13 @@ def test_a_key_is_issued_shown_once_and_revoked_on_its_page(
     assert row.last_used_from == "127.0.0.1"
     client.post(reverse("organization:key-revoke", args=[organization.slug, row.pk]))
     assert send(program(secret)) == 401
-    lines = OperatorAction.objects.filter(tenant_id=organization.pk).order_by("id")
+    lines = AuditEntry.objects.filter(tenant_id=organization.pk).order_by("id")
     kept = [(line.action, line.target, line.by_name) for line in lines if "key" in line.action]
     assert kept == [
         (ActionKind.ISSUE_KEY, row.prefix, manager.email),
         (ActionKind.REVOKE_KEY, row.prefix, manager.email),
     ]
-    assert secret not in str(list(OperatorAction.objects.values()))
+    assert secret not in str(list(AuditEntry.objects.values()))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from jobs.models import ActionKind, OperatorAction
+from jobs.models import ActionKind, AuditEntry
 from organizations import rolebook, seeding
 from organizations.models import Membership, Organization, Role, User
 from organizations.roles import TEMPLATES, Permission, RoleKey
@@ -64,7 +64,7 @@ def test_an_owner_changes_a_role_and_everybody_with_it_is_bound_at_once(
     assert response.status_code == 302
     assert member.get_all_permissions(seeded) == {Permission.VIEW_RUNS}
     assert role(seeded, "member").is_changed
-    line = OperatorAction.objects.get(action=ActionKind.CHANGE_ROLE)
+    line = AuditEntry.objects.get(action=ActionKind.CHANGE_ROLE)
     assert (line.target, line.tenant_id, line.by_name) == ("member", seeded.pk, "owner@erables.example")
     assert Permission.SEND_FILES in line.details["removed"]
 
@@ -133,7 +133,7 @@ def test_the_page_previews_what_seeding_undoes_and_asks_for_it(seeded: Organizat
     assert_enqueued(seed_roles, organization_id=seeded.pk, force=True)
     drain()
     assert not role(seeded, "viewer").is_changed
-    seeded_by = OperatorAction.objects.filter(action=ActionKind.SEED_ROLES).values_list("by_name", flat=True)
+    seeded_by = AuditEntry.objects.filter(action=ActionKind.SEED_ROLES).values_list("by_name", flat=True)
     assert "owner@erables.example" in seeded_by
 
 

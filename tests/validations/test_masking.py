@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from jobs.models import ActionKind, OperatorAction
+from jobs.models import ActionKind, AuditEntry
 from organizations.models import Organization, Role, User
 from organizations.roles import Permission
 from tests import factories
@@ -192,6 +192,6 @@ def test_who_looked_is_told_once_an_hour_and_only_of_who_saw_something(
     for _ in range(3):
         signed_in(member).get(page)
     signed_in(viewer).get(page)
-    line = OperatorAction.objects.get(action=ActionKind.VIEW_PATIENT)
+    line = AuditEntry.objects.get(action=ActionKind.VIEW_PATIENT)
     assert (line.by_id, line.target_kind, line.target) == (member.pk, "run", str(run.pk))
     assert (line.tenant_id, line.address) == (run.organization_id, "127.0.0.1")
