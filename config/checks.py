@@ -19,6 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 SHORTEST_SECRET_KEY = 50
 # Of letters and digits at random, these cannot be guessed either.
 SHORTEST_TOKEN = 16
+# As the triggers of jobs.migrations.0015 have it.
+SHORTEST_AUDIT_DAYS = 90
 _NEW_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 
 
@@ -129,6 +131,15 @@ def check_metrics_token(app_configs: Sequence[AppConfig] | None, **_kwargs: Any)
         return []
     hint = "Set METRICS_TOKEN to the output of: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
     return [checks.Warning("METRICS_TOKEN is too short.", hint=hint, id="bordereau.W004")]
+
+
+@register()
+def check_audit_trail(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """An error for an audit trail that would be deleted sooner than the database allows."""
+    if settings.AUDIT_KEEP_DAYS >= SHORTEST_AUDIT_DAYS:
+        return []
+    hint = f"Set AUDIT_KEEP_DAYS to {SHORTEST_AUDIT_DAYS} or more."
+    return [Error("The audit trail is kept for too short a time.", hint=hint, id="bordereau.E010")]
 
 
 @register()

@@ -1,6 +1,10 @@
 """One log record is one line, whatever a message holds."""
 
 import logging
+from contextvars import ContextVar
+
+# Of the request that is answered now (config.requests); empty outside of one.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # Control characters could forge a second line or drive a terminal; they are shown as escapes instead.
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F, *range(0x80, 0xA0))} | {
@@ -33,4 +37,6 @@ class LineFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
         """The record's first line with control characters made visible, so that it cannot be forged."""
         named = "".join(f" {name}={getattr(record, name)}" for name in self.fields if hasattr(record, name))
+        if name := request_id.get():
+            named += f" request_id={name}"
         return (super().formatMessage(record) + named).translate(_ESCAPES)

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.probes.probes_middleware",
+    "config.requests.requests_middleware",
     "django.middleware.security.SecurityMiddleware",
     "config.contentpolicy.ContentPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -183,6 +184,9 @@ JOBS_STOP_SECONDS = env.float("JOBS_STOP_SECONDS", default=25)
 # A cancelled job that reaches no checkpoint in this time is interrupted; after the second one its process is killed.
 JOBS_CANCEL_STOP_SECONDS = env.float("JOBS_CANCEL_STOP_SECONDS", default=3)
 JOBS_CANCEL_KILL_SECONDS = env.float("JOBS_CANCEL_KILL_SECONDS", default=5)
+
+# How long the audit trail is kept; the database deletes no line that is younger than 90 days.
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=730)
 
 # The most jobs that one bulk action touches.
 JOBS_BULK_CAP = env.int("JOBS_BULK_CAP", default=10_000)

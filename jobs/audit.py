@@ -5,7 +5,9 @@ Call `record` inside the transaction of the act itself, so that the line and the
 
 import ipaddress
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -15,6 +17,20 @@ from django.http import HttpRequest
 from jobs.models import ActionKind, AuditEntry
 
 logger = logging.getLogger(__name__)
+
+# Where the request of this moment came from, for acts whose function is told the person alone.
+_came_from: ContextVar[str | None] = ContextVar("audit_came_from", default=None)
+
+
+@contextmanager
+def coming_from(request: HttpRequest) -> Iterator[None]:
+    """A block whose lines say where the request came from, whoever writes them."""
+    token = _came_from.set(address_of(request))
+    try:
+        yield
+    finally:
+        _came_from.reset(token)
+
 
 # Who acts: a request tells the person and the address, a person alone acts from a worker, None is the site itself.
 Actor = HttpRequest | AbstractBaseUser | AnonymousUser | None
@@ -33,8 +49,8 @@ def record(
 ) -> AuditEntry:
     """The line of the trail, written in the caller's transaction.
 
-    `target_kind` is "job", "queue", "schedule", "batch", "alert" or "tenant", `target` its id or name. `details`
-    hold filters, times and former values, never an argument of a job.
+    `target_kind` is "job", "queue", "run", "member", "role", "key", "person" and so on, `target` its id or name.
+    `details` hold filters, times and former values, never an argument of a job.
     """
     person = person_of(actor)
     return AuditEntry.objects.create(
@@ -75,9 +91,9 @@ def _clean(text: object) -> str:
 
 
 def address_of(actor: Actor) -> str | None:
-    """Where the request came from; None for a unix socket, and where there is no request."""
+    """Where the request came from; None for a unix socket, and in a worker."""
     if not isinstance(actor, HttpRequest):
-        return None
+        return _came_from.get()
     try:
         return str(ipaddress.ip_address(actor.META.get("REMOTE_ADDR", "")))
     except ValueError:

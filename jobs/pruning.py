@@ -19,6 +19,7 @@ from jobs import dispatch, statistics
 from jobs.models import (
     ACTIVE_STATUSES,
     Alert,
+    AuditEntry,
     Batch,
     BatchStatus,
     Job,
@@ -127,7 +128,13 @@ def _prune_sightings(now: datetime) -> dict[str, int]:
     return {
         "alerts": Alert.objects.filter(resolved_at__lte=now - ALERTS_KEPT).delete()[0],
         "workers": WorkerProcess.objects.filter(seen_at__lte=now - WORKERS_KEPT).delete()[0],
+        "audit": _prune_audit(now),
     }
+
+
+def _prune_audit(now: datetime) -> int:
+    old = AuditEntry.objects.filter(at__lte=now - timedelta(days=settings.AUDIT_KEEP_DAYS))
+    return int(old._raw_delete(old.db))
 
 
 def _trim(key: str, kept: int) -> int:

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from jobs import audit
 from jobs import services as job_services
 from jobs.errors import RefusedError
-from jobs.models import Job
+from jobs.models import ActionKind, Job
 from organizations.models import User
 from validations import tasks
 from validations.downloads import as_asked
@@ -31,7 +32,7 @@ def is_direct(run: ValidationRun, kind: Format) -> bool:
 def send_now(*, run: ValidationRun, kind: Format, wanted: Wanted, by: User) -> Iterator[bytes]:
     """The bytes of the file in the reader's language, noted in the run's log."""
     wanted = as_allowed(run=run, kind=kind, wanted=wanted, by=by)
-    log_step(run, "downloaded", format=kind.name, user_id=by.pk)
+    _note_download(run, kind.name, by, is_masked=wanted.masked)
     source = Source(run=run, language=reader_language(), wanted=kind.settled(run, wanted))
     return as_asked(kind.blocks(source))
 
@@ -84,8 +85,15 @@ def take_export(*, export: Export, by: User) -> bool:
         raise PermissionDenied
     if not is_takeable(export):
         return False
-    log_step(export.run, "downloaded", format=export.format, user_id=by.pk)
+    _note_download(export.run, export.format, by, is_masked=bool(export.wanted.get("masked")))
     return True
+
+
+def _note_download(run: ValidationRun, kind: str, by: User, *, is_masked: bool) -> None:
+    """Keep who took what away, in the run's log and in the audit trail."""
+    log_step(run, "downloaded", format=kind, user_id=by.pk)
+    details = {"format": kind, "masked": is_masked}
+    audit.record(by, ActionKind.EXPORT, "run", run.pk, tenant_id=run.organization_id, details=details)
 
 
 def is_takeable(export: Export) -> bool:

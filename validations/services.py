@@ -10,9 +10,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from jobs import audit
 from jobs import services as job_services
 from jobs.errors import BatchSealedError, IllegalTransitionError, RefusedError
-from jobs.models import Job
+from jobs.models import ActionKind, Job
 from organizations.models import Organization, User
 from validations import tasks
 from validations.files import FULL, another_copy, delete_stored_file
@@ -254,6 +255,14 @@ def delete_run(*, run: ValidationRun, by: User) -> None:
             result_ids=list(run.result_sets.values_list("pk", flat=True))
         )
         run.result_sets.update(run=None)
+        audit.record(
+            by,
+            ActionKind.DELETE_RUN,
+            "run",
+            run.pk,
+            tenant_id=run.organization_id,
+            details={"rows": run.rows_total, "status": run.status},
+        )
         made = [str(export.file.name) for export in run.exports.exclude(file="").only("file")]
         run.delete()
         if run.batch_id is not None:
@@ -306,6 +315,8 @@ def _insert(run: ValidationRun, user: User) -> None:
     run.job = _enqueued(run)
     run.save(force_insert=True)
     log_step(run, "received", user_id=user.pk, size_bytes=run.size_bytes)
+    details = {"size_bytes": run.size_bytes}
+    audit.record(user, ActionKind.SEND_FILE, "run", run.pk, tenant_id=run.organization_id, details=details)
 
 
 def _enqueued(run: ValidationRun) -> Job:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +26,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.views import ChangeList
+
+from jobs.audit import record
+from jobs.models import ActionKind
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -219,6 +222,22 @@ class StaffAdmin(UnfoldAdmin):
         """The list without an offer to show all rows."""
         return QuietChangeList
 
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """The line of Django's own list, and one of the audit trail."""
+        note_change(request, Noted.of(obj), "added")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """The line of Django's own list, and one of the audit trail with the names of the fields."""
+        note_change(request, Noted.of(obj), "changed", _fields_of(message))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[LogEntry]:
+        """The lines of Django's own list, and of the audit trail."""
+        for row in queryset:
+            note_change(request, Noted.of(row), "deleted")
+        return super().log_deletions(request, queryset)
+
     def act(self, request: HttpRequest, queryset: QuerySet[M], name: str, action: ServiceAction) -> Any:
         """Ask where the action warns, else do it to each chosen row and say how many changed."""
         rows = list(queryset[:ACTION_LIMIT])
@@ -229,13 +248,14 @@ class StaffAdmin(UnfoldAdmin):
         return self._after(request, rows)
 
     def _changed(self, action: ServiceAction, row: Model, request: HttpRequest, name: str) -> bool:
-        key, shown = row.pk, str(row)
+        key, shown, noted = row.pk, str(row), Noted.of(row)
         try:
             changed = action.call(row, request)
         except action.refusals:
             return False
         if changed:
             audit(request, self.model, key, shown, name)
+            note_change(request, noted, name)
         return changed
 
     def _tell(self, request: HttpRequest, changed: int, unchanged: int) -> None:
@@ -407,6 +427,35 @@ def as_json(value: Any) -> str:
 def json_text(value: Any) -> str:
     """A JSON value over several lines."""
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A row as the audit trail names it, taken before it may be gone."""
+
+    kind: str
+    key: object
+    tenant_id: int | None
+
+    @classmethod
+    def of(cls, row: Model) -> "Noted":
+        """The row's name and whose it is."""
+        is_tenant = row._meta.label == "organizations.Organization"
+        tenant_id = row.pk if is_tenant else getattr(row, "organization_id", None)
+        return cls(str(row._meta.model_name)[:20], row.pk, tenant_id)
+
+
+def note_change(request: HttpRequest, row: Noted, what: str, fields: Iterable[str] = ()) -> None:
+    """Write into the audit trail what staff did to a row in the admin: names of fields, never a value."""
+    details = {"what": what, "fields": sorted(fields)}
+    record(request, ActionKind.STAFF_CHANGE, row.kind, row.key, tenant_id=row.tenant_id, details=details)
+
+
+def _fields_of(message: Any) -> set[str]:
+    """The names of the fields in Django's message about a change."""
+    if not isinstance(message, list):
+        return set()
+    return {str(name) for part in message for change in part.values() for name in change.get("fields", [])}
 
 
 def audit(request: HttpRequest, model: type[Model], key: object, name: str, message: str) -> None:
