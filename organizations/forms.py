@@ -6,13 +6,16 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.validators import MaxValueValidator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from organizations.keys import LIFETIMES, SCOPES, USUAL_LIFETIME, USUAL_SCOPES
-from organizations.models import User
+from organizations.models import Organization, User
 from organizations.roles import Permission
 
+# A year: then whoever needs the file has it elsewhere.
+MOST_KEPT_DAYS = 365
 # The regions in which people live; the rest of the zone database is old names and offsets.
 _REGIONS = ("America/", "Europe/", "Africa/", "Asia/", "Australia/", "Pacific/", "Atlantic/", "Indian/")
 
@@ -59,6 +62,28 @@ class PreferencesForm(forms.ModelForm[User]):
         self.fields["full_name"].widget.attrs["autocomplete"] = "name"
         for field in self.fields.values():
             field.widget.attrs["class"] = "input"
+
+
+class OrganizationForm(forms.ModelForm[Organization]):
+    """What an organization decides about itself."""
+
+    class Meta:
+        model = Organization
+        fields = ["name", "keep_files_days"]
+        labels = {"keep_files_days": _("Days to keep sent files")}
+        help_texts = {
+            "keep_files_days": _(
+                "0 deletes a file as soon as it is checked. A kept file can be checked again without sending it."
+            )
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "input"
+        days = self.fields["keep_files_days"]
+        days.widget.attrs["max"] = MOST_KEPT_DAYS
+        days.validators.append(MaxValueValidator(MOST_KEPT_DAYS))
 
 
 class RoleForm(forms.Form):

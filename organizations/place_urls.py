@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from organizations.views import keys, roles
+from organizations.views import activity, general, keys, roles
 
 app_name = "organization"
 urlpatterns = [
+    path("", general.general, name="general"),
+    path("activity/", activity.activity, name="activity"),
+    path("activity.csv", activity.activity_csv, name="activity-csv"),
     path("keys/", keys.key_list, name="keys"),
     path("keys/<int:key_id>/revoke/", keys.key_revoke, name="key-revoke"),
     path("roles/", roles.role_list, name="roles"),

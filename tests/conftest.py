@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.test import Client
 from django.utils import timezone, translation
 from redis import Redis
@@ -137,6 +139,15 @@ def outsider(other_organization: Organization) -> User:
 @pytest.fixture
 def superuser(db: None) -> User:
     return User.objects.create_superuser("root@bordereau.example", factories.PASSWORD)
+
+
+def end(response: Any) -> None:
+    """Close an answer, and leave the database connection of the test open."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        response.close()
+    finally:
+        request_finished.connect(close_old_connections)
 
 
 def signed_in(user: User) -> Client:

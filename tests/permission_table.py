@@ -103,6 +103,16 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("Delete runs with their findings", WORK[:3], ("post validations:run-delete",)),
     Action("Get notices", ALL, ("get notifications:open", "post notifications:read")),
+    Action(
+        "Change the organization's settings",
+        ("owner",),
+        ("get organization:general", "post organization:general"),
+    ),
+    Action(
+        "Read and export the audit trail",
+        ("owner", "manager", "auditor"),
+        ("get organization:activity", "get organization:activity-csv"),
+    ),
     Action("See API keys", ("owner", "manager", "auditor"), ("get organization:keys",)),
     Action(
         "Issue and revoke API keys",

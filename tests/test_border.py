@@ -59,6 +59,9 @@ KNOWN: dict[str, tuple[str, str]] = {
     "organizations:sign-out": (OPEN, "post"),
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
+    "organization:general": (ORGANIZATION, "get"),
+    "organization:activity": (ORGANIZATION, "get"),
+    "organization:activity-csv": (ORGANIZATION, "get"),
     "organization:keys": (ORGANIZATION, "get"),
     "organization:key-revoke": (KEY, "post"),
     "organization:roles": (ORGANIZATION, "get"),
@@ -265,6 +268,8 @@ def seen(client: Client, method: str, address: str, **sent: str) -> Seen:
         response = getattr(client, method)(address, **sent)
     text = "" if response.streaming else response.content.decode()
     text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text).replace(address, "(address)")
+    # Another one for each request.
+    del response.headers["X-Request-ID"]
     headers = str(dict(response.headers)).replace(address, "(address)")
     return Seen(response.status_code, headers, text, len(queries))
 

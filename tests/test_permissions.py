@@ -15,7 +15,7 @@ from organizations import seeding
 from organizations.models import ApiKey, Organization, Role, User
 from organizations.seedjobs import request_seeding
 from tests import factories
-from tests.conftest import signed_in
+from tests.conftest import end, signed_in
 from tests.permission_table import ACTIONS, DOCUMENT, GROUPS, ROLES, STAFF, document
 from tests.support.news import told
 from tests.test_border import KNOWN, OPEN, OPERATORS, OWN
@@ -96,7 +96,7 @@ def test_d03_each_role_does_what_the_table_says_and_nothing_else(
     client = signed_in(person)
     response = getattr(client, "get" if method == "stream" else method)(address, **sent(name))
     status = response.status_code
-    response.close()
+    end(response)
     if may:
         # A form that was sent empty, or a run that is in no state for it, is an answer to somebody who may.
         assert status in (200, 202, 302, 400, 409, 422), status

@@ -5,16 +5,17 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
-from jobs import roles, tenants
+from jobs import audit, roles, tenants, trail
 from jobs.admin import bulkpage
-from jobs.admin.base import ReadOnlyAdmin, as_json, badge, link, time_text
+from jobs.admin.base import ReadOnlyAdmin, as_json, badge, check_values, link, time_text
 from jobs.models import ActionKind, AuditEntry, BulkAction
 
 
@@ -36,8 +37,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("display_at",)
     list_filter = (("action", ChoicesDropdownFilter), ("at", RangeDateTimeFilter))
     list_filter_submit = True
-    search_exact = {"target": str, "by__email": str.lower}
-    search_help_text = gettext_lazy("Id or name of what it was done to, or the address of a person")
+    search_exact = {"target": str, "by__email": str.lower, "address": str}
+    search_help_text = gettext_lazy(
+        "Id or name of what it was done to, the address of a person, or an IP address"
+    )
+    list_before_template = "admin/jobs/auditentry/before.html"
     fields = (
         ("at", "by_name"),
         ("display_action", "display_target"),
@@ -45,6 +49,28 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         ("reason", "address"),
         "display_details",
     )
+
+    def get_urls(self) -> list[Any]:
+        """The pages of Django, and the trail to take away."""
+        export = self.admin_site.admin_view(self.export)
+        return [path("export/<slug:kind>/", export, name="jobs_auditentry_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """What the filters of the list leave, for a spreadsheet or a program; that it was taken is a line itself.
+
+        Raises: PermissionDenied; Http404 for another kind.
+        """
+        if not self.has_view_permission(request) or request.method != "GET":
+            raise PermissionDenied
+        if kind not in ("csv", "jsonl"):
+            raise Http404
+        check_values(request)
+        lines = self.get_changelist_instance(request).get_queryset(request).order_by("-id")
+        audit.record(request, ActionKind.EXPORT, "trail", details={"filters": dict(request.GET.items())})
+        blocks = trail.as_csv(lines, ",") if kind == "csv" else trail.as_json_lines(lines)
+        types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+        headers = {"Content-Disposition": f'attachment; filename="audit-trail.{kind}"'}
+        return StreamingHttpResponse(blocks, content_type=types[kind], headers=headers)
 
     @admin.display(description=gettext_lazy("at"), ordering="id")
     def display_at(self, line: AuditEntry) -> str:

@@ -14,7 +14,7 @@ from jobs.models import ActionKind, AuditEntry
 from organizations.models import Organization, Role, User
 from organizations.roles import Permission
 from tests import factories
-from tests.conftest import signed_in
+from tests.conftest import end, signed_in
 from tests.support.jobs import drain
 from validations.exports import formats, in_order
 from validations.models import Finding, ValidationRun
@@ -86,7 +86,7 @@ def holds_mark(text: str) -> bool:
 
 def body(response: Any) -> bytes:
     content: bytes = b"".join(response.streaming_content) if response.streaming else response.content
-    response.close()
+    end(response)
     return content
 
 

@@ -1,7 +1,7 @@
 """Files that people download: one file each, and nothing else to edit.
 
 A module in this package makes one object of a class of its own that is a `Format`, and registers it. What formats
-share stands in `source` (what is read), `cells` (what a spreadsheet may not run), `workbook` and `overview`.
+share stands in `source` (what is read), `workbook` and `overview`.
 """
 
 from abc import ABC, abstractmethod

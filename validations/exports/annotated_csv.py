@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from jobs.safecells import safe_cell
 from validations import rebuilding
 from validations.exports import Format, Source, formats
-from validations.exports.cells import safe_cell
 from validations.exports.csv import LINES_AT_ONCE, Line
 from validations.exports.remarks import remark, worst
 from validations.models import Severity, ValidationRun

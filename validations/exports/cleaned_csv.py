@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy
 
+from jobs.safecells import safe_cell
 from validations import rebuilding
 from validations.exports import Format, Source, formats
-from validations.exports.cells import safe_cell
 from validations.exports.csv import Line, in_blocks
 from validations.models import ValidationRun
 

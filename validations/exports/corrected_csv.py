@@ -7,9 +7,9 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy
 
+from jobs.safecells import safe_cell
 from validations import rebuilding
 from validations.exports import Format, Source, Wanted, formats
-from validations.exports.cells import safe_cell
 from validations.files import engine_folder
 from validations.fixes import Decisions, changes_of
 from validations.models import ValidationRun

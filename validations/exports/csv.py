@@ -7,9 +7,9 @@ from itertools import islice
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from jobs.safecells import safe_cell
 from validations.engine.texts import FRENCH
 from validations.exports import Format, Source, formats
-from validations.exports.cells import safe_cell
 from validations.models import Finding, Severity
 from validations.sentences import message_of, title_of
 

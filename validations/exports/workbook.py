@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
+from jobs.safecells import safe_cell
 from validations.engine.texts import FRENCH
-from validations.exports.cells import safe_cell
 from validations.files import engine_folder
 
 # A sheet has 1,048,576 rows.

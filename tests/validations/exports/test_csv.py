@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from validations.exports.cells import safe_cell
+from jobs.safecells import safe_cell
 from validations.exports.csv import findings_csv
 from validations.models import Finding
 
