@@ -7,8 +7,8 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.validators import MaxValueValidator
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 from organizations.keys import LIFETIMES, SCOPES, USUAL_LIFETIME, USUAL_SCOPES
 from organizations.models import Organization, User
@@ -108,6 +108,17 @@ class RoleForm(forms.Form):
 NO_SCOPES = _("Choose what the key is for.")
 
 
+def _lifetimes() -> list[tuple[int, str]]:
+    """The lengths of time that a key can be good for, in the reader's language."""
+    return [
+        (
+            days,
+            ngettext("%(days)s day", "%(days)s days", days) % {"days": days} if days else gettext("No end"),
+        )
+        for days in LIFETIMES
+    ]
+
+
 class KeyFields(forms.Form):
     """What an API key is for, and for how long: the same on the page and in the admin."""
 
@@ -121,15 +132,7 @@ class KeyFields(forms.Form):
     )
     days = forms.TypedChoiceField(
         label=_("Good for"),
-        choices=[
-            (
-                days,
-                ngettext_lazy("%(days)s day", "%(days)s days", "days") % {"days": days}
-                if days
-                else _("No end"),
-            )
-            for days in LIFETIMES
-        ],
+        choices=_lifetimes,
         coerce=int,
         initial=USUAL_LIFETIME,
     )

@@ -1,6 +1,8 @@
 """Findings and rules in words, whatever has become of a rule since."""
 
+from django.utils import translation
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from validations.engine import texts
 from validations.models import Finding
@@ -22,10 +24,11 @@ def title_of(code: str, language: str) -> str:
 def message_of(finding: Finding, language: str) -> str:
     """The finding as one sentence; the bare code where this version does not know the rule any more.
 
-    Under a veil it is the title of the rule: the sentence may quote the file.
+    Under a veil it says no more than that, since the sentence may quote the file.
     """
     if finding.is_veiled:
-        return title_of(finding.code, language)
+        with translation.override(language):
+            return _("Masked, since it may quote data of a patient.")
     try:
         return texts.message(finding.code, finding.params, language)
     except texts.UnknownCodeError:

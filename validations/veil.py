@@ -41,7 +41,7 @@ class Veil:
         return MASK if text and self.hides(column_index) else text
 
     def over(self, finding: Finding) -> Finding:
-        """The finding without what the reader may not see: its sentence is then the title of its rule."""
+        """The finding without what the reader may not see: of its sentence is told only that it is masked."""
         if self.hides(finding.column_index):
             finding.is_veiled = True
             finding.value = MASK if finding.value else ""
