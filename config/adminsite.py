@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.admin import apps
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
@@ -11,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.urls import include, path, reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 
@@ -29,6 +31,14 @@ class AdminSite(UnfoldAdminSite):
         query = urlencode({REDIRECT_FIELD_NAME: asked_for})
         return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")
 
+    def _ask_for_factor(self, request: HttpRequest, way: str) -> HttpResponse:
+        """The way to the second factor; what is no page to come back to is refused."""
+        if request.method != "GET":
+            raise PermissionDenied
+        messages.warning(request, _("Staff need a second factor. Set one up or use it, then come back."))
+        query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
+        return HttpResponseRedirect(f"{reverse(way)}?{query}")
+
     def get_urls(self) -> list[Any]:
         """The addresses of the tables, and of the operations pages, which belong to no table."""
         # Read here, since the admin of jobs registers itself at this very site.
@@ -43,6 +53,11 @@ class AdminSite(UnfoldAdminSite):
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
+            # Read here: this file is read before the models are.
+            from organizations import secondfactor  # noqa: PLC0415
+
+            if request.user.is_authenticated and secondfactor.is_missing(request):
+                return self._ask_for_factor(request, secondfactor.way_to_it(request))
             response: HttpResponseBase = guarded(request, *args, **kwargs)
             return response
 

@@ -134,6 +134,15 @@ def check_metrics_token(app_configs: Sequence[AppConfig] | None, **_kwargs: Any)
 
 
 @register()
+def check_second_factor(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """An error for a public site whose staff need a password alone."""
+    if not is_public() or settings.STAFF_SECOND_FACTOR:
+        return []
+    hint = "Leave STAFF_SECOND_FACTOR unset, or set it to on."
+    return [Error("Staff of a public site need no second factor.", hint=hint, id="bordereau.E009")]
+
+
+@register()
 def check_audit_trail(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
     """An error for an audit trail that would be deleted sooner than the database allows."""
     if settings.AUDIT_KEEP_DAYS >= SHORTEST_AUDIT_DAYS:

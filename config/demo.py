@@ -49,7 +49,7 @@ class Story:
         Raises: DemoError, when the findings are not the planted errors; VisitError, when the site fails on the way.
         """
         visitor = Visitor(self.address)
-        visitor.wait_until_open(reverse("organizations:sign-in"))
+        visitor.wait_until_open(reverse("account_login"))
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "facturation-demo.csv"
             truth = write_sample(file, ROWS, ERROR_RATE, SEED, today=timezone.localdate())
@@ -104,8 +104,8 @@ def sign_in(visitor: Visitor, email: str, password: str) -> None:
 
     Raises: DemoError, when the site does not let them in.
     """
-    path = reverse("organizations:sign-in")
-    address, _page = visitor.submit(path, {"username": email, "password": password})
+    path = reverse("account_login")
+    address, _page = visitor.submit(path, {"login": email, "password": password})
     if urllib.parse.urlsplit(address).path == path:
         raise DemoError(f"The site does not let {email} in.")
 

@@ -61,6 +61,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "ninja",
     # Before django_rq: its `rqworker` command listens on all queues when none is named.
     "jobs",
@@ -81,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "organizations.middleware.PreferencesMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -197,9 +202,43 @@ AUTHENTICATION_BACKENDS = [
     "organizations.backends.EmailBackend",
     "organizations.backends.MembershipBackend",
 ]
-LOGIN_URL = "organizations:sign-in"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "organizations:home"
-LOGOUT_REDIRECT_URL = "organizations:sign-in"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "organizations.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "organizations.forms.SignInForm",
+    "reset_password": "organizations.forms.AskForPasswordForm",
+    "reset_password_from_key": "organizations.forms.NewPasswordForm",
+    "change_password": "organizations.forms.ChangePasswordForm",
+}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGOUT_REDIRECT_URL
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+# Whoever guesses is slowed by their address and by the account; `manage.py unlock_sign_in` lets somebody in at once.
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,5/5m/key"}
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+MFA_ADAPTER = "organizations.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# A browser offers passkeys over https, and on this very machine without.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SITE_URL.startswith("https://")
+# Staff of a site behind https open the administration with a second factor only.
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=SITE_URL.startswith("https://"))
+# What is counted and used up at sign-in is known to all processes, with Redis or without.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "organizations_cacheentry",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -7,6 +7,7 @@ from config.api import api
 
 urlpatterns = [
     path("", include("organizations.urls")),
+    path("", include("organizations.account_urls")),
     path("o/<slug:slug>/settings/", include("organizations.place_urls")),
     path("o/<slug:slug>/", include("validations.urls")),
     path("notices/", include("notifications.urls")),

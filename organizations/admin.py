@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -45,6 +48,11 @@ class EditUserForm(UserChangeForm):
     class Meta:
         model = User
         fields = "__all__"
+
+
+# allauth's own pages of these: an account has one address, and secrets are nobody's to look at.
+for _model in (Authenticator, EmailAddress, UserSession):
+    admin.site.unregister(_model)
 
 
 @admin.register(User)

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from ninja.security import HttpBearer, SessionAuth
 
-from organizations import keys
+from organizations import keys, secondfactor
 from organizations.models import ApiKey
 
 
@@ -62,9 +62,9 @@ class StaffSessionAuth(SessionUserAuth):
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
         """The person, or None for somebody who is not signed in.
 
-        Raises: PermissionDenied for everybody else.
+        Raises: PermissionDenied for everybody else, and for staff who owe a second factor.
         """
-        if request.user.is_authenticated and not request.user.is_staff:
+        if request.user.is_authenticated and (not request.user.is_staff or secondfactor.is_missing(request)):
             raise PermissionDenied
         return super().authenticate(request, key)
 

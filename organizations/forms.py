@@ -3,9 +3,9 @@
 import zoneinfo
 from typing import Any
 
+from allauth.account import forms as account_forms
 from django import forms
 from django.conf import settings
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.validators import MaxValueValidator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -26,21 +26,36 @@ def time_zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in names]
 
 
-class SignInForm(AuthenticationForm):
-    """E-mail address and password, with the hints that password managers look for."""
-
-    error_messages = {
-        "invalid_login": _("The e-mail address or the password is not right. Check both and try again."),
-        "inactive": _("This account is closed."),
-    }
+class Styled:
+    """Fields in the look of the site."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("E-mail address")
-        self.fields["username"].widget = forms.EmailInput(
-            attrs={"class": "input", "autocomplete": "username", "autofocus": True, "maxlength": 254}
-        )
-        self.fields["password"].widget.attrs.update({"class": "input", "autocomplete": "current-password"})
+        for field in self.fields.values():  # type: ignore[attr-defined]  # mixed into a form
+            field.widget.attrs["class"] = "input"
+            field.widget.attrs.pop("placeholder", None)
+
+
+class SignInForm(Styled, account_forms.LoginForm):  # type: ignore[misc]  # allauth has no types
+    """E-mail address and password, with the hints that password managers look for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("E-mail address")
+        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autofocus": True, "maxlength": 254}
+        self.fields["password"].help_text = ""
+
+
+class AskForPasswordForm(Styled, account_forms.ResetPasswordForm):  # type: ignore[misc]  # as above
+    """The address whose password was forgotten."""
+
+
+class NewPasswordForm(Styled, account_forms.ResetPasswordKeyForm):  # type: ignore[misc]  # as above
+    """A new password, by the link of a letter."""
+
+
+class ChangePasswordForm(Styled, account_forms.ChangePasswordForm):  # type: ignore[misc]  # as above
+    """A new password, by the old one."""
 
 
 class PreferencesForm(forms.ModelForm[User]):

@@ -4,7 +4,7 @@ from typing import Any
 
 from jobs.context import RunningJob
 from jobs.tasks import task
-from organizations import seeding
+from organizations import letters, seeding
 from organizations.border import check_border
 from organizations.models import Organization, User
 
@@ -27,3 +27,9 @@ def seed_roles(
     mode = "direct" if job.is_direct else "queued"
     job.log("Roles are seeded.", mode=mode, organization=organization.pk, written=seeded.count)
     return {"mode": mode, **seeded.as_result()}
+
+
+@task(queue="emails", timeout_seconds=60, attempts=5)
+def send_password_reset(job: RunningJob, user_id: int, language: str) -> None:
+    """Send somebody the link by which they choose a new password."""
+    letters.send_password_reset(user_id, language)

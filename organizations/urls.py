@@ -7,8 +7,6 @@ from organizations.views import people
 app_name = "organizations"
 urlpatterns = [
     path("", people.home, name="home"),
-    path("sign-in/", people.SignInView.as_view(), name="sign-in"),
-    path("sign-out/", people.SignOutView.as_view(), name="sign-out"),
     path("preferences/", people.preferences, name="preferences"),
     path("language/", people.change_language, name="language"),
 ]

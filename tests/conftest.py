@@ -74,6 +74,8 @@ def no_redis(settings: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_folders(settings: Any, tmp_path: Path) -> None:
     """Uploads and temporary tables of a test go to its own folder."""
+    # Tests without a database have a cache too; the shared one is looked at where it matters.
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "media" / "incoming")
     (tmp_path / "media" / "incoming").mkdir(parents=True)

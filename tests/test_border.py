@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -37,6 +39,8 @@ ORGANIZATION = "organization"
 RUN = "run"
 ROLE = "role"
 KEY = "key"
+# A security key of one person.
+FACTOR = "factor"
 NOTICE = "notice"
 # Takes the address of an organization and files that were sent together, or those by their id alone.
 BATCH = "batch"
@@ -55,8 +59,32 @@ OPERATORS = "operators"
 # Address -> what it takes and the method it answers.
 KNOWN: dict[str, tuple[str, str]] = {
     "organizations:home": (OWN, "get"),
-    "organizations:sign-in": (OPEN, "get"),
-    "organizations:sign-out": (OPEN, "post"),
+    "account_login": (OPEN, "get"),
+    "account_logout": (OPEN, "post"),
+    "account_signup": (OPEN, "get"),
+    "account_inactive": (OPEN, "get"),
+    "account_reauthenticate": (OWN, "get"),
+    "account_change_password": (OWN, "get"),
+    "account_reset_password": (OPEN, "get"),
+    "account_reset_password_done": (OPEN, "get"),
+    # Opened by the link of a letter; tests/organizations/test_accounts.py goes through it.
+    "account_reset_password_from_key": (OPEN, "link"),
+    "account_reset_password_from_key_done": (OPEN, "get"),
+    "usersessions_list": (OWN, "get"),
+    "mfa_index": (OWN, "get"),
+    "mfa_authenticate": (OPEN, "get"),
+    "mfa_reauthenticate": (OWN, "get"),
+    "mfa_activate_totp": (OWN, "get"),
+    "mfa_deactivate_totp": (OWN, "get"),
+    "mfa_view_recovery_codes": (OWN, "get"),
+    "mfa_generate_recovery_codes": (OWN, "get"),
+    "mfa_download_recovery_codes": (OWN, "get"),
+    "mfa_list_webauthn": (OWN, "get"),
+    "mfa_add_webauthn": (OWN, "get"),
+    "mfa_reauthenticate_webauthn": (OWN, "get"),
+    "mfa_login_webauthn": (OPEN, "get"),
+    "mfa_remove_webauthn": (FACTOR, "get"),
+    "mfa_edit_webauthn": (FACTOR, "get"),
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
     "organization:general": (ORGANIZATION, "get"),
@@ -177,6 +205,7 @@ class Foreign:
     export: Export
     batch: RunBatch
     key: ApiKey
+    factor: Authenticator
 
 
 @pytest.fixture
@@ -192,7 +221,8 @@ def foreign(db: None) -> Foreign:
     batch = RunBatch.unscoped.create(organization=place, created_by=person, key=MARK)
     ValidationRun.unscoped.filter(pk=run.pk).update(batch=batch)
     key = ApiKey.unscoped.get(name=MARK)
-    return Foreign(place, run, told(place, person), factories.made_export(run, person), batch, key)
+    factor = Authenticator.objects.create(user=person, type="webauthn", data={"name": MARK, "credential": {}})
+    return Foreign(place, run, told(place, person), factories.made_export(run, person), batch, key, factor)
 
 
 @pytest.fixture
@@ -211,8 +241,11 @@ def clients(organization: Organization, viewer: User, member: User, owner: User)
 def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str, str]]:
     """Addresses of foreign things, each beside that of a thing that never was."""
     kind, _method = KNOWN[name]
+    pairs: list[tuple[list[Any], list[Any]]]
     rest = ["quebec-medical"] if name == "validations:profile-template" else []
-    if kind == KEY:
+    if kind == FACTOR:
+        pairs = [([foreign.factor.pk], [10**9])]
+    elif kind == KEY:
         pairs = [
             ([foreign.organization.slug, foreign.key.pk], [MADE_UP_SLUG, foreign.key.pk]),
             ([own.slug, foreign.key.pk], [own.slug, 10**9]),
@@ -271,6 +304,7 @@ def seen(client: Client, method: str, address: str, **sent: str) -> Seen:
     # Another one for each request.
     del response.headers["X-Request-ID"]
     headers = str(dict(response.headers)).replace(address, "(address)")
+    headers = headers.replace(quote(address, safe=""), "(address)")
     return Seen(response.status_code, headers, text, len(queries))
 
 
@@ -284,7 +318,18 @@ def test_d01_every_address_of_the_site_is_known_to_these_tests() -> None:
 @pytest.mark.parametrize(
     "name",
     of_kind(
-        ORGANIZATION, ROLE, KEY, RUN, NOTICE, EXPORT, BATCH, API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH
+        ORGANIZATION,
+        ROLE,
+        KEY,
+        FACTOR,
+        RUN,
+        NOTICE,
+        EXPORT,
+        BATCH,
+        API_ORGANIZATION,
+        API_RUN,
+        API_EXPORT,
+        API_BATCH,
     ),
 )
 def test_d01_what_is_foreign_answers_like_what_never_was(

@@ -1,12 +1,10 @@
-"""Pages of people: the way in, the way home, and what they decide about themselves."""
+"""Pages of people: the way home, and what they decide about themselves."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
@@ -16,28 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from organizations.access import memberships_of
-from organizations.forms import PreferencesForm, SignInForm
+from organizations.forms import PreferencesForm
 from organizations.models import User
 
 # One year: a choice of language is asked once.
 _COOKIE_SECONDS = 365 * 24 * 3600
-
-
-class SignInView(LoginView):
-    """The sign-in page; who is signed in already goes on."""
-
-    form_class = SignInForm
-    template_name = "organizations/sign_in.html"
-    redirect_authenticated_user = True
-
-    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """Where to go on to; this page itself is no such place, and Django would raise for it."""
-        address = super().get_redirect_url()
-        return "" if urlsplit(address).path == self.request.path else address
-
-
-class SignOutView(LogoutView):
-    """Ends the session, by POST only."""
 
 
 @login_required

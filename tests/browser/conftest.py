@@ -61,7 +61,7 @@ class LiveSite:
     def sign_in_as_staff(self, page: Page) -> None:
         """Enter the administration as a person who may do everything there."""
         page.goto(f"{self.url}/admin/")
-        page.fill("#id_username", STAFF)
+        page.fill("#id_login", STAFF)
         page.fill("#id_password", PASSWORD)
         page.click("main button[type=submit]")
         page.wait_for_url("**/admin/")
@@ -69,7 +69,7 @@ class LiveSite:
     def sign_in(self, page: Page, email: str = MEMBER) -> None:
         """Fill the sign-in form as a person does."""
         page.goto(f"{self.url}/sign-in/")
-        page.fill("#id_username", email)
+        page.fill("#id_login", email)
         page.fill("#id_password", PASSWORD)
         page.click("main button[type=submit]")
         page.wait_for_url("**/o/**")

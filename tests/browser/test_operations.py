@@ -14,7 +14,7 @@ PATIENCE_MS = 60_000
 
 def operations(site: LiveSite, page: Page) -> None:
     page.goto(f"{site.url}/sign-in/?next=/admin/operations/")
-    page.fill("#id_username", STAFF)
+    page.fill("#id_login", STAFF)
     page.fill("#id_password", PASSWORD)
     page.click("main button[type=submit]")
     page.wait_for_url("**/admin/operations/")

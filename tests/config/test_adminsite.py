@@ -12,9 +12,7 @@ from tests.support.staff import staff_client
 @pytest.mark.django_db
 def test_the_admin_uses_the_sign_in_page_of_the_site_and_leads_back() -> None:
     response = Client().get("/admin/jobs/job/", follow=True)
-    assert (
-        response.redirect_chain[-1][0] == f"{reverse('organizations:sign-in')}?next=%2Fadmin%2Fjobs%2Fjob%2F"
-    )
+    assert response.redirect_chain[-1][0] == f"{reverse('account_login')}?next=%2Fadmin%2Fjobs%2Fjob%2F"
     assert response.status_code == 200
 
 
@@ -28,7 +26,7 @@ def test_people_who_are_no_staff_are_refused_and_not_sent_in_circles(member: Use
 def test_nobody_signs_in_by_a_post_to_the_admin() -> None:
     response = Client().post(reverse("admin:login"), {"username": "a@example.com", "password": "x"})
     assert response.status_code == 302
-    assert response["Location"].startswith(reverse("organizations:sign-in"))
+    assert response["Location"].startswith(reverse("account_login"))
 
 
 @pytest.mark.django_db
@@ -49,5 +47,5 @@ def test_the_language_switch_keeps_the_page() -> None:
 @pytest.mark.django_db
 def test_signing_out_of_the_admin_leads_to_the_sign_in_page() -> None:
     client = staff_client()
-    assert client.post(reverse("admin:logout"))["Location"] == reverse("organizations:sign-in")
+    assert client.post(reverse("admin:logout"))["Location"] == reverse("account_login")
     assert "_auth_user_id" not in client.session

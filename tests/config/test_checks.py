@@ -24,6 +24,7 @@ def public_site(settings: Any) -> Any:
     settings.REDIS_URL = "rediss://:secret@redis.example:6379/0"
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.WHITENOISE_USE_FINDERS = True
+    settings.STAFF_SECOND_FACTOR = True
     return settings
 
 
@@ -56,6 +57,8 @@ def test_a_laptop_starts_with_nothing_set(settings: Any) -> None:
         ("ALLOWED_HOSTS", [], "bordereau.E003"),
         ("ALLOWED_HOSTS", ["*"], "bordereau.E003"),
         ("SITE_URL", "http://bordereau.example", "bordereau.E004"),
+        ("STAFF_SECOND_FACTOR", False, "bordereau.E009"),
+        ("AUDIT_KEEP_DAYS", 30, "bordereau.E010"),
         ("REDIS_URL", "rediss://redis.example:6379/0", "bordereau.E005"),
         ("REDIS_URL", "redis://:secret@redis.example:6379/0", "bordereau.E006"),
         ("ALLOWED_HOSTS", ["other.example"], "bordereau.W001"),

@@ -241,7 +241,7 @@ def test_e03_a_script_of_nobody_is_refused_and_not_sent_to_the_sign_in_page(
 
 
 def test_e03_nobody_is_sent_to_the_sign_in_page(client: Client) -> None:
-    assert client.get(INBOX)["Location"].startswith(reverse("organizations:sign-in"))
+    assert client.get(INBOX)["Location"].startswith(reverse("account_login"))
 
 
 def test_the_event_stream_is_not_kept_by_any_cache(member_client: Client) -> None:

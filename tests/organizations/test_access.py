@@ -32,7 +32,7 @@ def test_d07_an_open_answer_ends_with_the_session_of_its_reader(end: str, member
     load = while_signed_in(request_of(client), lambda: "more")
     match end:
         case "sign-out":
-            client.post(reverse("organizations:sign-out"))
+            client.post(reverse("account_logout"))
         case "closed account":
             User.objects.update(is_active=False)
         case "new password":

@@ -21,14 +21,14 @@ ELSEWHERE = [
 
 
 def test_people_sign_in_by_address_in_any_case(client: Client, member: User) -> None:
-    response = client.post(SIGN_IN, {"username": member.email.upper(), "password": factories.PASSWORD})
+    response = client.post(SIGN_IN, {"login": member.email.upper(), "password": factories.PASSWORD})
     assert response["Location"] == reverse("organizations:home")
 
 
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, member: User) -> None:
     texts = []
     for email in (member.email, "nobody@example.com"):
-        response = client.post(SIGN_IN, {"username": email, "password": "wrong"})
+        response = client.post(SIGN_IN, {"login": email, "password": "wrong"})
         texts.append("The e-mail address or the password is not right." in response.content.decode())
     assert texts == [True, True]
 
@@ -41,14 +41,12 @@ def test_password_managers_find_their_fields(client: Client, db: None) -> None:
 
 @pytest.mark.parametrize("address", ELSEWHERE)
 def test_e06_sign_in_leads_to_no_other_site(client: Client, member: User, address: str) -> None:
-    response = client.post(
-        SIGN_IN, {"username": member.email, "password": factories.PASSWORD, "next": address}
-    )
+    response = client.post(SIGN_IN, {"login": member.email, "password": factories.PASSWORD, "next": address})
     assert response["Location"] == reverse("organizations:home")
 
 
 def test_sign_in_leads_back_to_where_the_person_was_going(client: Client, member: User) -> None:
-    data = {"username": member.email, "password": factories.PASSWORD, "next": "/preferences/"}
+    data = {"login": member.email, "password": factories.PASSWORD, "next": "/preferences/"}
     assert client.post(SIGN_IN, data)["Location"] == "/preferences/"
 
 
@@ -57,7 +55,8 @@ def test_e06_pages_may_not_be_framed(client: Client, db: None) -> None:
 
 
 def test_signing_out_takes_a_post(member_client: Client) -> None:
-    assert member_client.get("/sign-out/").status_code == 405
+    assert member_client.get("/sign-out/").status_code == 200
+    assert member_client.get("/preferences/").status_code == 200
     assert member_client.post("/sign-out/")["Location"] == SIGN_IN
     assert member_client.get("/preferences/").status_code == 302
 

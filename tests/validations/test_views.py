@@ -107,7 +107,7 @@ def test_visitors_are_sent_to_the_sign_in_page(
 ) -> None:
     response = getattr(client, method)(address(name, organization, factories.run(organization)))
     assert response.status_code == 302
-    assert response["Location"].startswith(reverse("organizations:sign-in"))
+    assert response["Location"].startswith(reverse("account_login"))
 
 
 @pytest.mark.parametrize(

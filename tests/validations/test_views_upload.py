@@ -238,7 +238,7 @@ def test_a14_beyond_the_daily_limit_the_form_says_when_to_come_back(
 
 def test_a_visitor_is_sent_to_the_sign_in_page_and_back(client: Client, address: str) -> None:
     response = client.get(address)
-    assert response["Location"] == f"{reverse('organizations:sign-in')}?next={address}"
+    assert response["Location"] == f"{reverse('account_login')}?next={address}"
 
 
 def test_the_form_opens_with_what_a_link_asks_for(member_client: Client, address: str) -> None:
