@@ -6,13 +6,14 @@ from typing import Any
 from allauth.account import forms as account_forms
 from django import forms
 from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
 from django.core.validators import MaxValueValidator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from organizations.keys import LIFETIMES, SCOPES, USUAL_LIFETIME, USUAL_SCOPES
 from organizations.models import Organization, User
-from organizations.roles import Permission
+from organizations.roles import Permission, RoleKey
 
 # A year: then whoever needs the file has it elsewhere.
 MOST_KEPT_DAYS = 365
@@ -167,3 +168,53 @@ class KeyForm(KeyFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["days"].widget.attrs["class"] = "input"
+
+
+class InvitationForm(Styled, forms.Form):
+    """Whom to invite, and with which role."""
+
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+    role = forms.ChoiceField(label=_("Role"))
+
+    def __init__(self, roles: list[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = roles  # type: ignore[attr-defined]  # a choice field
+        self.fields["role"].initial = RoleKey.MEMBER
+
+
+class JoinForm(Styled, forms.Form):
+    """The account of somebody who is invited."""
+
+    full_name = forms.CharField(label=_("Your name"), max_length=150)
+    password1 = forms.CharField(
+        label=_("Password"),
+        help_text=_("At least 10 characters; several words are good."),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    password2 = forms.CharField(
+        label=_("Password once more"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._email = email
+        self.fields["full_name"].widget.attrs["autocomplete"] = "name"
+
+    def clean_password1(self) -> str:
+        """A password that cannot be guessed.
+
+        Raises: ValidationError.
+        """
+        password: str = self.cleaned_data["password1"]
+        validate_password(password, User(email=self._email, full_name=self.cleaned_data.get("full_name", "")))
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        """The input, once both passwords are the same."""
+        cleaned = super().clean() or {}
+        if "password1" in cleaned and cleaned["password1"] != cleaned.get("password2"):
+            self.add_error("password2", _("The two passwords differ. Type the same one twice."))
+        return cleaned

@@ -21,6 +21,7 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section("general", _("General"), Permission.CHANGE_ORGANIZATION),
+    Section("members", _("People"), Permission.VIEW_MEMBERS),
     Section("roles", _("Roles"), Permission.VIEW_ROLES),
     Section("keys", _("API keys"), Permission.VIEW_KEYS),
     Section("activity", _("Activity"), Permission.VIEW_AUDIT),

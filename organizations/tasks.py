@@ -6,7 +6,7 @@ from jobs.context import RunningJob
 from jobs.tasks import task
 from organizations import letters, seeding
 from organizations.border import check_border
-from organizations.models import Organization, User
+from organizations.models import Invitation, Organization, User
 
 
 # Without Redis it runs where it was asked for: a new organization's people must not wait for it.
@@ -27,6 +27,15 @@ def seed_roles(
     mode = "direct" if job.is_direct else "queued"
     job.log("Roles are seeded.", mode=mode, organization=organization.pk, written=seeded.count)
     return {"mode": mode, **seeded.as_result()}
+
+
+@task(queue="emails", timeout_seconds=60, attempts=5)
+def send_invitation(job: RunningJob, invitation_id: str, language: str) -> None:
+    """Send somebody the link by which they accept an invitation."""
+    invitation = Invitation.unscoped.filter(pk=invitation_id).first()
+    if invitation is not None:
+        check_border(job, invitation.organization_id, "invitation", invitation_id)
+        letters.send_invitation(invitation_id, language)
 
 
 @task(queue="emails", timeout_seconds=60, attempts=5)

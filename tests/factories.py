@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from organizations import keys
-from organizations.models import Membership, Organization, User
+from organizations.models import Invitation, Membership, Organization, User
 from organizations.roles import RoleKey
 from validations import services
 from validations.models import (
@@ -52,6 +52,15 @@ def member(of: Organization, role: str = RoleKey.MEMBER, **fields: Any) -> User:
 def api_key(of: Organization | None, user: User, name: str = "Program", **fields: Any) -> str:
     """A key for programs, as it is shown once; of the operators where it is of no organization."""
     return keys.issue(organization=of, user=user, name=name, **fields).secret
+
+
+def invitation(of: Organization, by: User, email: str = "new@example.com", **fields: Any) -> Invitation:
+    """An invitation that waits for an answer, without a letter."""
+    defaults: dict[str, Any] = {"role": RoleKey.MEMBER, "expires_at": timezone.now() + timedelta(days=7)}
+    made: Invitation = Invitation.unscoped.create(
+        organization=of, email=email, invited_by=by, **defaults | fields
+    )
+    return made
 
 
 def profile() -> Profile:

@@ -113,6 +113,20 @@ ACTIONS: tuple[Action, ...] = (
         ("owner", "manager", "auditor"),
         ("get organization:activity", "get organization:activity-csv"),
     ),
+    Action(
+        "See who belongs to the organization", ("owner", "manager", "auditor"), ("get organization:members",)
+    ),
+    Action(
+        "Invite and remove people, and choose their roles",
+        ("owner", "manager"),
+        (
+            "post organization:members",
+            "post organization:member-change",
+            "post organization:member-remove",
+            "post organization:invitation-again",
+            "post organization:invitation-revoke",
+        ),
+    ),
     Action("See API keys", ("owner", "manager", "auditor"), ("get organization:keys",)),
     Action(
         "Issue and revoke API keys",

@@ -20,7 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from notifications.models import Notification
-from organizations.models import ApiKey, Organization, Role, User
+from organizations.models import ApiKey, Invitation, Membership, Organization, Role, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.news import told
@@ -39,6 +39,8 @@ ORGANIZATION = "organization"
 RUN = "run"
 ROLE = "role"
 KEY = "key"
+MEMBER = "member"
+INVITATION = "invitation"
 # A security key of one person.
 FACTOR = "factor"
 NOTICE = "notice"
@@ -85,11 +87,18 @@ KNOWN: dict[str, tuple[str, str]] = {
     "mfa_login_webauthn": (OPEN, "get"),
     "mfa_remove_webauthn": (FACTOR, "get"),
     "mfa_edit_webauthn": (FACTOR, "get"),
+    # Opened by the link of a letter; tests/organizations/test_members.py goes through it.
+    "organizations:invitation": (OPEN, "link"),
     "organizations:preferences": (OWN, "get"),
     "organizations:language": (OPEN, "post"),
     "organization:general": (ORGANIZATION, "get"),
     "organization:activity": (ORGANIZATION, "get"),
     "organization:activity-csv": (ORGANIZATION, "get"),
+    "organization:members": (ORGANIZATION, "get"),
+    "organization:member-change": (MEMBER, "post"),
+    "organization:member-remove": (MEMBER, "post"),
+    "organization:invitation-again": (INVITATION, "post"),
+    "organization:invitation-revoke": (INVITATION, "post"),
     "organization:keys": (ORGANIZATION, "get"),
     "organization:key-revoke": (KEY, "post"),
     "organization:roles": (ORGANIZATION, "get"),
@@ -174,6 +183,10 @@ NOT_FOR_MEMBERS = {
     "organization:role-detail",
     "organization:role-delete",
     "organization:key-revoke",
+    "organization:member-change",
+    "organization:member-remove",
+    "organization:invitation-again",
+    "organization:invitation-revoke",
 }
 
 ACTORS = ("anonymous", "stranger", "viewer", "member", "owner", "program")
@@ -206,6 +219,8 @@ class Foreign:
     batch: RunBatch
     key: ApiKey
     factor: Authenticator
+    member: Membership
+    invitation: Invitation
 
 
 @pytest.fixture
@@ -222,7 +237,10 @@ def foreign(db: None) -> Foreign:
     ValidationRun.unscoped.filter(pk=run.pk).update(batch=batch)
     key = ApiKey.unscoped.get(name=MARK)
     factor = Authenticator.objects.create(user=person, type="webauthn", data={"name": MARK, "credential": {}})
-    return Foreign(place, run, told(place, person), factories.made_export(run, person), batch, key, factor)
+    invitation = factories.invitation(place, person, f"{MARK}@invited.example")
+    member = Membership.unscoped.get(user=person)
+    export = factories.made_export(run, person)
+    return Foreign(place, run, told(place, person), export, batch, key, factor, member, invitation)
 
 
 @pytest.fixture
@@ -245,10 +263,12 @@ def addresses(name: str, own: Organization, foreign: Foreign) -> list[tuple[str,
     rest = ["quebec-medical"] if name == "validations:profile-template" else []
     if kind == FACTOR:
         pairs = [([foreign.factor.pk], [10**9])]
-    elif kind == KEY:
+    elif kind in (KEY, MEMBER, INVITATION):
+        things = {KEY: foreign.key.pk, MEMBER: foreign.member.pk, INVITATION: foreign.invitation.pk}
+        thing_id, none = things[kind], uuid4() if kind == INVITATION else 10**9
         pairs = [
-            ([foreign.organization.slug, foreign.key.pk], [MADE_UP_SLUG, foreign.key.pk]),
-            ([own.slug, foreign.key.pk], [own.slug, 10**9]),
+            ([foreign.organization.slug, thing_id], [MADE_UP_SLUG, thing_id]),
+            ([own.slug, thing_id], [own.slug, none]),
         ]
     elif kind == ROLE:
         pairs = [
@@ -346,7 +366,9 @@ def test_d01_what_is_foreign_answers_like_what_never_was(
             assert MARK not in expected.text, actor
 
 
-@pytest.mark.parametrize("name", of_kind(ORGANIZATION, ROLE, KEY, RUN, NOTICE, EXPORT, BATCH))
+@pytest.mark.parametrize(
+    "name", of_kind(ORGANIZATION, ROLE, KEY, MEMBER, INVITATION, RUN, NOTICE, EXPORT, BATCH)
+)
 def test_d01_people_of_another_organization_get_404_and_change_nothing(
     clients: dict[str, Client], organization: Organization, foreign: Foreign, name: str
 ) -> None:
@@ -366,6 +388,8 @@ def test_d01_people_of_another_organization_get_404_and_change_nothing(
     assert ValidationRun.unscoped.filter(pk=foreign.run.pk, status=foreign.run.status).exists()
     assert Notification.unscoped.filter(pk=foreign.notice.pk, read_at=None).exists()
     assert ApiKey.unscoped.filter(pk=foreign.key.pk, revoked_at=None).exists()
+    assert Membership.unscoped.filter(pk=foreign.member.pk, role=foreign.member.role).exists()
+    assert Invitation.unscoped.filter(pk=foreign.invitation.pk, revoked_at=None).exists()
 
 
 @pytest.mark.parametrize("name", of_kind(API_ORGANIZATION, API_RUN, API_EXPORT, API_BATCH))

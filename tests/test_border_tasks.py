@@ -52,6 +52,10 @@ def of_delivery(place: Organization, person: User) -> dict[str, Any]:
     return {"delivery_id": str(delivery.pk)}
 
 
+def of_invitation(place: Organization, person: User) -> dict[str, Any]:
+    return {"invitation_id": str(factories.invitation(place, person).pk), "language": "en"}
+
+
 def of_organization(place: Organization, person: User) -> dict[str, Any]:
     return {"organization_id": place.pk}
 
@@ -65,6 +69,9 @@ KNOWN: dict[str, Callable[[Organization, User], dict[str, Any]] | str] = {
     "notifications.deliver": of_delivery,
     "notifications.deliver_to_staff": of_delivery,
     "organizations.seed_roles": of_organization,
+    "organizations.send_invitation": of_invitation,
+    # A person is of no organization.
+    "organizations.send_password_reset": SITE,
     "validations.validate_run": of_run,
     "validations.make_export": of_export,
     "validations.announce_batch": of_batch,

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from jobs import roles as operators
 from organizations import seeding
-from organizations.models import ApiKey, Organization, Role, User
+from organizations.models import ApiKey, Membership, Organization, Role, User
 from organizations.seedjobs import request_seeding
 from tests import factories
 from tests.conftest import end, signed_in
@@ -51,6 +51,8 @@ def own_address(name: str, place: Organization, person: User) -> str:
     arguments: dict[str, list[Any]] = {
         "organization": [place.slug],
         "role": [place.slug, "night"],
+        "member": [place.slug, Membership.unscoped.filter(organization=place).latest("pk").pk],
+        "invitation": [place.slug, factories.invitation(place, person).pk],
         "key": [place.slug, ApiKey.unscoped.get(organization=place).pk],
         "run": [place.slug, run.pk],
         "notice": [told(place, person).pk],

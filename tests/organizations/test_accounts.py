@@ -43,7 +43,7 @@ def code_of(secret: str) -> str:
 @pytest.fixture
 def secret(superuser: User) -> str:
     """The secret of the authenticator app of somebody of staff."""
-    made = generate_totp_secret()
+    made: str = generate_totp_secret()
     TOTP.activate(superuser, made)
     return made
 
