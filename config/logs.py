@@ -2,6 +2,9 @@
 
 import logging
 from contextvars import ContextVar
+from types import TracebackType
+
+from jobs import tracebacks
 
 # Of the request that is answered now (config.requests); empty outside of one.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -40,3 +43,10 @@ class LineFormatter(logging.Formatter):
         if name := request_id.get():
             named += f" request_id={name}"
         return (super().formatMessage(record) + named).translate(_ESCAPES)
+
+    def formatException(  # noqa: N802 -- the name is logging's
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> str:
+        """Where an error came from, without its message: databases and parsers quote the values of files in theirs."""
+        return "" if ei[1] is None else "\n".join(tracebacks.lines_of(ei[1]))

@@ -6,24 +6,20 @@ No error of a task leaves this module with its message: RQ would write it to Red
 import json
 import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from traceback import extract_tb
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Max, Min
 
-from jobs import lifecycle, tracing
+from jobs import lifecycle, tracebacks, tracing
 from jobs.admission import Seat
 from jobs.context import INLINE, RunningJob, StopFlag
 from jobs.declarations import Declaration, declared
@@ -388,40 +384,10 @@ def end_statement() -> None:
 def described(error: BaseException) -> dict[str, str]:
     """An error as the history keeps it: its class, its frames, and its message only if it is one of ours."""
     return {
-        "error_class": _class_name(error),
+        "error_class": tracebacks.class_name(error),
         "error_message": str(error) if isinstance(error, JobError) else type(error).__qualname__,
-        "traceback": "\n".join(_chain(error)),
+        "traceback": "\n".join(tracebacks.lines_of(error)),
     }
-
-
-def _chain(error: BaseException) -> Iterator[str]:
-    """The error's frames and those of what caused it, newest error first."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield from _frames(current.__traceback__)
-        yield _class_name(current)
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[str]:
-    for frame in extract_tb(traceback):
-        yield f"  {_short(frame.filename)}:{frame.lineno} {frame.name}"
-
-
-def _short(filename: str) -> str:
-    """A path as seen from the project or the installed packages, since where they lie says nothing."""
-    path = Path(filename)
-    for root in (Path(settings.BASE_DIR), *map(Path, sys.path)):
-        if root != Path() and path.is_relative_to(root):
-            return str(path.relative_to(root))
-    return path.name
-
-
-def _class_name(error: BaseException) -> str:
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _log(what: str, row: Job, level: int = logging.INFO) -> None:

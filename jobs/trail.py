@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -43,6 +43,11 @@ class TrailFilters:
             since=_day(query.get("since", "")),
             until=_day(query.get("until", "")),
         )
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What is asked for, in words that a line of the trail can keep."""
+        return {name: str(value) for name, value in asdict(self).items() if value}
 
     def over(self, lines: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
         """Those of the lines that fit, the newest first."""

@@ -239,6 +239,7 @@ def get_batch(request: HttpRequest, batch_id: UUID) -> BatchBody:
 def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
     """Where a run is and, once it is completed, what was found."""
     run = find_validation(request, validation_id, "validations.view_validationrun")
+    veil = veil_for(request.user, run)
     job = run.job
     return RunBody(
         validation_id=run.pk,
@@ -257,8 +258,8 @@ def get_validation(request: HttpRequest, validation_id: UUID) -> RunBody:
         started_at=run.started_at,
         finished_at=run.finished_at,
         verdict=run.verdict or None,
-        reading=run.reading,
-        summary=veil_for(request.user, run).over_summary(run.summary),
+        reading=veil.over_reading(run.reading),
+        summary=veil.over_summary(run.summary),
         error=_error_of(run),
     )
 

@@ -245,7 +245,7 @@ def column_facets(run: ValidationRun, wanted: FindingFilter) -> tuple[Facet, ...
         counts[row["column_index"]] += row["count"]
     most = max(counts.values(), default=0)
     return tuple(
-        Facet(column=column, count=count, share=_share(count, most), **_name_of(run, column))
+        Facet(column=column, count=count, share=_share(count, most), **_name_of(run, column, wanted.veil))
         for column, count in counts.most_common()
     )
 
@@ -262,7 +262,7 @@ def value_facets(run: ValidationRun, wanted: FindingFilter) -> tuple[Facet, ...]
             value=row["value"],
             code=row["code"],
             severity=row["severity"],
-            **_name_of(run, row["column_index"]),
+            **_name_of(run, row["column_index"], wanted.veil),
         )
         for row in rows
     )
@@ -276,13 +276,14 @@ def _page_number(run: ValidationRun, filters: Filters, wanted: FindingFilter) ->
     return 1 + findings_before(run, wanted, finding) // PER_PAGE if finding else 1
 
 
-def _name_of(run: ValidationRun, index: int | None) -> dict[str, str]:
+def _name_of(run: ValidationRun, index: int | None, veil: Veil) -> dict[str, str]:
     """Letter and label of a column; empty for what stands in none."""
     for column in run.reading.get("columns", []):
         if column.get("index") == index:
+            label = veil.over_label(str(column.get("label", "")), column.get("field"))
             return {
                 "letter": str(column.get("letter", "")),
-                "label": texts.plain(str(column.get("label", ""))),
+                "label": texts.plain(label),
             }
     return {"letter": "", "label": ""}
 
@@ -370,7 +371,7 @@ class ColumnBar:
     parts: tuple[tuple[str, str, str], ...]
 
 
-def column_bars(run: ValidationRun) -> tuple[ColumnBar, ...]:
+def column_bars(run: ValidationRun, veil: Veil) -> tuple[ColumnBar, ...]:
     """The columns with findings, the fullest first."""
     by_index: dict[int, Counter[str]] = {}
     for row in FindingFilter().counts(run):
@@ -383,7 +384,7 @@ def column_bars(run: ValidationRun) -> tuple[ColumnBar, ...]:
             count=counts.total(),
             counts=tuple((severity, counts[severity]) for severity in SEVERITIES),
             parts=_stacked([(severity, counts[severity]) for severity in SEVERITIES], most),
-            **_name_of(run, index),
+            **_name_of(run, index, veil),
         )
         for index, counts in by_index.items()
     ]
@@ -473,7 +474,7 @@ def not_checked(run: ValidationRun) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
-def columns(run: ValidationRun) -> list[dict[str, str]]:
+def columns(run: ValidationRun, veil: Veil) -> list[dict[str, str]]:
     """The file's columns: letter, label, the field each was read as, and how the two were matched."""
     fields = {field["name"]: field for field in run.profile.descriptor.get("fields", [])}
     how = {
@@ -489,7 +490,7 @@ def columns(run: ValidationRun) -> list[dict[str, str]]:
             "title": _title(fields.get(column.get("field") or "", {})),
             "how": how.get(column.get("how") or "", _("not known, kept as it is")),
         }
-        for column in run.reading.get("columns", [])
+        for column in veil.over_reading(run.reading).get("columns", [])
     ]
 
 
@@ -517,7 +518,13 @@ def row_context(run: ValidationRun, finding: Finding, veil: Veil) -> RowContext 
         for record in records
     ]
     return RowContext(
-        headers=tuple((str(column.get("letter", "")), str(column.get("label", ""))) for column in columns),
+        headers=tuple(
+            (
+                str(column.get("letter", "")),
+                veil.over_label(str(column.get("label", "")), column.get("field")),
+            )
+            for column in columns
+        ),
         rows=tuple(rows),
     )
 

@@ -210,7 +210,7 @@ def _holds(search: str, run: ValidationRun, veil: Veil) -> Q:
     """The condition that a finding's value, column or line holds what was typed."""
     columns = [
         column["index"]
-        for column in run.reading.get("columns", [])
+        for column in veil.over_reading(run.reading).get("columns", [])
         if search.casefold() in str(column.get("label", "")).casefold()
     ]
     found = Q(column_index__in=columns) if columns else Q()

@@ -1,8 +1,8 @@
 """What hides the data of patients from readers who may not see it: every value on its way out passes here.
 
 A profile says which of its fields hold data of patients (`"sensitive": true`). Fails closed: a profile that marks
-none hides all of its fields, and a column that no field was found for is always hidden, as is what a rule quotes of a
-whole row.
+none hides all of its fields, and a column that no field was found for is always hidden, with its name, as is what a
+rule quotes of a whole row.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,6 +40,18 @@ class Veil:
         """The text of a cell as the reader sees it; an empty cell shows as empty."""
         return MASK if text and self.hides(column_index) else text
 
+    def over_label(self, label: str, field: str | None) -> str:
+        """The name of a column as the reader sees it: where a row was taken for the header, names are data too."""
+        return MASK if label and not field and self.is_drawn else label
+
+    def over_reading(self, reading: Mapping[str, Any]) -> dict[str, Any]:
+        """How the file was read, with the names of those columns only that a field was found for."""
+        columns = [
+            {**column, "label": self.over_label(str(column.get("label", "")), column.get("field"))}
+            for column in reading.get("columns", [])
+        ]
+        return {**reading, "columns": columns} if columns else dict(reading)
+
     def over(self, finding: Finding) -> Finding:
         """The finding without what the reader may not see: of its sentence is told only that it is masked."""
         if self.hides(finding.column_index):
@@ -47,6 +59,8 @@ class Veil:
             finding.value = MASK if finding.value else ""
             finding.suggestion = MASK if finding.suggestion else finding.suggestion
             finding.params = {}
+            if not finding.field:
+                finding.column_label = self.over_label(finding.column_label, None)
         return finding
 
     def over_all(self, findings: Iterable[Finding]) -> list[Finding]:

@@ -106,6 +106,15 @@ def test_h01_a_file_of_the_trail_runs_no_formula_and_is_a_line_itself(
     assert AuditEntry.objects.filter(action=ActionKind.EXPORT, target_kind="trail", by=owner).exists()
 
 
+def test_f04_a_line_keeps_the_filters_of_a_download_and_nothing_else_of_its_address(
+    organization: Organization, owner: User, page: str
+) -> None:
+    query = {"action": "export", "search": "TREM80010112", "x": "\0", "since": "2026-01-31"}
+    end(signed_in(owner).get(f"{page[:-1]}.csv", query))
+    line = AuditEntry.objects.get(action=ActionKind.EXPORT)
+    assert line.details == {"filters": {"action": "export", "since": "2026-01-31"}}
+
+
 def test_e09_staff_take_away_what_the_filters_leave_and_that_is_a_line(
     organization: Organization, owner: User
 ) -> None:

@@ -120,8 +120,11 @@ def test_a_failed_run_says_why_in_the_words_of_its_organization(organization: Or
 
 
 def test_values_of_patients_are_hidden_from_staff_without_the_right(organization: Organization) -> None:
-    run = factories.completed_run(organization)
-    Finding.unscoped.update(value="MARKED-VALUE", suggestion="MARKED-VALUE", params={"value": "MARKED-VALUE"})
+    # A row that was taken for the header makes a name of a column.
+    columns = [{"index": 0, "label": "MARKED-VALUE", "letter": "A", "field": None}]
+    run = factories.completed_run(organization, reading={"columns": columns})
+    marked = dict.fromkeys(("column_label", "value", "suggestion"), "MARKED-VALUE")
+    Finding.unscoped.update(**marked, params={"value": "MARKED-VALUE"}, field="")
     finding = Finding.unscoped.get()
     pages = (
         f"{reverse('admin:validations_finding_changelist')}?result__id__exact={run.result_id}",
@@ -132,6 +135,8 @@ def test_values_of_patients_are_hidden_from_staff_without_the_right(organization
     for address in pages:
         assert "MARKED-VALUE" not in blind.get(address).content.decode()
         assert "MARKED-VALUE" in seeing.get(address).content.decode()
+    page = reverse("admin:validations_validationrun_change", args=[run.pk])
+    assert "MARKED-VALUE" not in staff_client(VIEW).get(page).content.decode()
 
 
 def test_the_hidden_value_cannot_be_asked_for_by_a_filter(organization: Organization) -> None:

@@ -16,7 +16,7 @@ from organizations.roles import Permission
 from tests import factories
 from tests.conftest import end, signed_in
 from tests.support.jobs import drain
-from validations.exports import formats, in_order
+from validations.exports import Source, Wanted, formats, in_order
 from validations.models import Finding, ValidationRun
 from validations.querysets import FindingFilter, findings_page
 from validations.veil import drawn_over
@@ -110,6 +110,25 @@ def test_no_page_shows_patients_to_who_may_not_see_them(
     for address in addresses(run):
         assert not holds_mark(read(client, address)), address
     assert "Data of patients is masked" in read(client, next(addresses(run)))
+
+
+def test_a_row_that_was_taken_for_the_header_is_masked_too(
+    organization: Organization, member: User, viewer: User
+) -> None:
+    content = "\r\n".join([*LINES[:2], ""]).encode()
+    run = factories.sent_run(organization, member, content, options={"header_line": 1})
+    drain()
+    run.refresh_from_db()
+    assert holds_mark(json.dumps(run.reading))
+    assert holds_mark(read(signed_in(member), next(addresses(run))))
+    client = signed_in(viewer)
+    for address in addresses(run):
+        assert not holds_mark(read(client, address)), address
+    wanted = FindingFilter(search=MARK, veil=drawn_over(run))
+    assert findings_page(run, wanted).total == 0
+    for name in ("report-json", "findings-xlsx"):
+        source = Source(run=run, language="en", wanted=Wanted(masked=True))
+        assert not holds_mark(text_of(b"".join(formats[name].blocks(source)))), name
 
 
 def test_a_program_of_such_a_person_reads_none_either(

@@ -26,6 +26,7 @@ from validations.templatetags.bordereau import money
 # Who may see values of patients: the right to see billing records.
 PATIENT_DATA = "validations.view_billingrecord"
 HIDDEN = "•••"
+_HIDDEN_PARTS = ("column", "message", "value", "suggestion")
 
 
 class CodeFilter(admin.SimpleListFilter):
@@ -82,7 +83,7 @@ class FindingAdmin(PatientDataAdmin):
         "display_title",
         "display_severity",
         "line",
-        "column_label",
+        "display_column",
         "display_value",
         "display_run",
     )
@@ -95,7 +96,7 @@ class FindingAdmin(PatientDataAdmin):
         "display_severity",
         "display_message",
         "line",
-        "column_label",
+        "display_column",
         "display_value",
         "display_suggestion",
         "display_amount",
@@ -125,6 +126,11 @@ class FindingAdmin(PatientDataAdmin):
         """The whole sentence, which quotes the file."""
         return message_of(finding, reader_language())
 
+    @admin.display(description=gettext_lazy("column"))
+    def display_column(self, finding: Finding) -> str:
+        """The name of the column in the file."""
+        return finding.column_label or "–"
+
     @admin.display(description=gettext_lazy("value"))
     def display_value(self, finding: Finding) -> str:
         """What stands in the cell."""
@@ -144,6 +150,11 @@ class FindingAdmin(PatientDataAdmin):
     def hidden_message(self, finding: Finding) -> str:
         """That there is a sentence, which this person may not read."""
         return HIDDEN
+
+    @admin.display(description=gettext_lazy("column"))
+    def hidden_column(self, finding: Finding) -> str:
+        """The name of a column that is known; another one may be data of a patient."""
+        return finding.column_label if finding.field else HIDDEN
 
     @admin.display(description=gettext_lazy("value"))
     def hidden_value(self, finding: Finding) -> str:
@@ -169,7 +180,7 @@ def _shown(fields: tuple[str, ...], request: HttpRequest) -> tuple[str, ...]:
     """The fields as this person may see them: chosen per request, since an admin object serves many at once."""
     if request.user.has_perm(PATIENT_DATA):
         return fields
-    stand_ins = {f"display_{name}": f"hidden_{name}" for name in ("message", "value", "suggestion")}
+    stand_ins = {f"display_{name}": f"hidden_{name}" for name in _HIDDEN_PARTS}
     return tuple(stand_ins.get(field, field) for field in fields)
 
 

@@ -29,6 +29,7 @@ from validations.admin.badges import SEVERITY_KINDS, STATUS_KINDS, VERDICT_KINDS
 from validations.intake import UploadRefusedError
 from validations.models import RunStatus, Severity, ValidationRun
 from validations.sentences import reader_language, title_of
+from validations.veil import drawn_over
 
 REFUSALS = (services.FileGoneError, UploadRefusedError, IllegalTransitionError)
 
@@ -219,8 +220,8 @@ class ValidationRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("reading"))
     def display_reading(self, run: ValidationRun) -> str:
-        """How the file was read: encoding, separators, columns."""
-        return as_json(run.reading)
+        """How the file was read: encoding, separators, columns; names of unknown columns may be data of patients."""
+        return as_json(drawn_over(run).over_reading(run.reading))
 
 
 def _cancel(run: ValidationRun, request: HttpRequest) -> bool:

@@ -42,7 +42,7 @@ def _lines(source: Source) -> Iterator[str]:
         "language": source.language,
         "createdAt": timezone.now().isoformat(),
         "run": _run(run),
-        "reading": run.reading,
+        "reading": source.veil.over_reading(run.reading),
         "summary": source.veil.over_summary(run.summary),
     }
     yield _text(head)[:-1] + ',"findings":['

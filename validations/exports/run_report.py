@@ -59,7 +59,7 @@ def report_of(source: Source) -> dict[str, Any]:
         **_charts(source, rules),
         "groups": list(_groups(source, rules)),
         "idle": [[title_of(rule["code"], source.language), rule["why"]] for rule in pages.idle_rules(run)],
-        "columns": [_column(column) for column in pages.columns(run)],
+        "columns": [_column(column) for column in pages.columns(run, source.veil)],
         "labels": _labels(run),
         "footer": _footer(run),
         "page": _("Page"),
@@ -244,7 +244,10 @@ def _rest(count: int, shown: int) -> str:
 
 def _example(source: Source, code: str, example: dict[str, Any]) -> dict[str, str]:
     index = example.get("column_index")
-    labels = [str(column.get("label", "")) for column in source.run.reading.get("columns", [])]
+    labels = [
+        str(column.get("label", ""))
+        for column in source.veil.over_reading(source.run.reading).get("columns", [])
+    ]
     label = labels[index] if index is not None and index < len(labels) else ""
     finding = Finding(code=code, params=example.get("params") or {})
     finding.is_veiled = bool(example.get("is_veiled"))

@@ -74,7 +74,7 @@ def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
         "chosen_is_accepted": chosen_code in decisions.rules,
         "compared": pages.compared_before(run),
         "resent": likely_replaced(run),
-        "column_bars": pages.column_bars(run),
+        "column_bars": pages.column_bars(run, veil),
         "not_checked": pages.not_checked(run),
         "explorer": explorer,
         "chosen_label": Severity(explorer.chosen.severity).label if explorer.chosen else "",
@@ -87,7 +87,7 @@ def _results(request: HttpRequest, run: ValidationRun) -> dict[str, Any]:
         ),
         "overview": pages.overview(run),
         "rule_counts": pages.rule_counts(run),
-        "columns": pages.columns(run),
+        "columns": pages.columns(run, veil),
         "sure": sureness(run),
         "idle_rules": pages.idle_rules(run),
         "chosen_not_checked": run.summary.get("not_checked", {}).get(explorer.chosen.code, 0)
