@@ -284,6 +284,10 @@ DATA_UPLOAD_MAX_NUMBER_FILES = UPLOAD_MAX_FILES
 # A client that sends slower than this is cut off (seconds for the whole body, and without any byte).
 UPLOAD_MAX_SECONDS = env.int("UPLOAD_MAX_SECONDS", default=3600)
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=30)
+# What looks for malware before a file is read: empty for nothing, "validations.scanning.clamd", or a function of yours.
+UPLOAD_SCANNER = env.str("UPLOAD_SCANNER", default="")
+# Of the ClamAV daemon: tcp://HOST:PORT or unix:///PATH.
+CLAMD_ADDRESS = env.str("CLAMD_ADDRESS", default="tcp://127.0.0.1:3310")
 # Where a run keeps its temporary tables while it is checked: about three times the size of its file.
 ENGINE_TEMP_DIR = env.str("ENGINE_TEMP_DIR", default=tempfile.gettempdir())
 ENGINE_MEMORY_LIMIT_MB = env.int("ENGINE_MEMORY_LIMIT_MB", default=128)

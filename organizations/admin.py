@@ -8,6 +8,7 @@ from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,7 +18,9 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from jobs import audit
 from jobs.admin.base import ServiceAction, StaffAdmin, badge, link_to
+from jobs.models import ActionKind
 from organizations import keys
 from organizations.forms import NO_SCOPES, KeyFields
 from organizations.models import ApiKey, Membership, Organization, User
@@ -80,6 +83,25 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[type-arg]  # the c
     )
     add_fieldsets = ((None, {"fields": ("email", "full_name", "usable_password", "password1", "password2")}),)
 
+    actions = ("reset_factor",)
+    page_actions = ("reset_factor",)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may take second factors away: a superuser alone."""
+        return bool(request.user.is_superuser)
+
+    def applies(self, name: str, row: User) -> bool:
+        """There is a factor to take away."""
+        return bool(Authenticator.objects.filter(user=row).exists())
+
+    @admin.action(description=gettext_lazy("Reset the second factor"), permissions=["reset"])
+    def reset_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> Any:
+        """Let the chosen people set up a new second factor."""
+        warning = _(
+            "Make sure that it is the person who asks: with their password alone they can sign in then."
+        )
+        return self.act(request, queryset, "reset_factor", ServiceAction(_reset_factor, warning=warning))
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a person is made inactive instead."""
         return False
@@ -108,6 +130,14 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[type-arg]  # the c
     def display_active(self, user: User) -> str:
         """Whether the person can sign in."""
         return badge(_("Active"), "ok") if user.is_active else badge(_("Inactive"), "muted")
+
+
+def _reset_factor(user: User, request: HttpRequest) -> bool:
+    with transaction.atomic():
+        removed, _by_model = Authenticator.objects.filter(user=user).delete()
+        if removed:
+            audit.record(request, ActionKind.CHANGE_FACTOR, "person", user.pk, details={"reset": removed})
+    return bool(removed)
 
 
 @admin.register(Organization)

@@ -15,6 +15,11 @@ def sentence(code: str, params: dict[str, Any]) -> str:
     reasons = {
         "file-gone": _("The file is no longer stored. Send it again."),
         "file-changed": _("The stored file is damaged. Send it again."),
+        "malware": _(
+            "Our scanner found malware in the file. It was put away, and nobody can open it. Look after the computer "
+            "that it came from."
+        ),
+        "scanner-away": _("The file could not be scanned for malware. Support was told; try again later."),
         "wrong-organization": _("This run does not belong to your organization."),
         "too_long": _("Checking the file took too long. Split it into smaller files and send them."),
         "storage": _("The disk of the server is full. The support team was told; try again later."),

@@ -26,6 +26,7 @@ from validations.models import Phase, ResultSet, RunStatus, ValidationRun
 from validations.ownrules import as_engine_rule, rules_for
 from validations.progress import ProgressReporter, held_by
 from validations.retention import delete_result_sets, trim_result_set
+from validations.scanning import scan
 from validations.steps import log_step
 
 
@@ -54,8 +55,10 @@ def process_run(job: RunningJob, run_id: str) -> dict[str, Any] | None:
         run.own_rules.set(own)
         rules = tuple(map(as_engine_rule, own))
         correcting.provide_file(job, run)
-        with local_copy(run) as path, Check(path, _profile(run), _options(run), own_rules=rules) as check:
-            return _check(job, run, result, check, reporter, kept)
+        with local_copy(run) as path:
+            scan(job, run, path)
+            with Check(path, _profile(run), _options(run), own_rules=rules) as check:
+                return _check(job, run, result, check, reporter, kept)
     except UnreadableFileError as error:
         raise PermanentError(error.code, **error.params) from None
     except OSError as error:

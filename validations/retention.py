@@ -28,10 +28,13 @@ from validations.models import (
     RunStatus,
     ValidationRun,
 )
+from validations.scanning import FOLDER
 
 logger = logging.getLogger(__name__)
 
 Checkpoint = Callable[[], None]
+# Long enough to look into where it came from.
+QUARANTINE_KEPT = timedelta(days=30)
 # Rows removed by one statement: short enough for SQLite's single writer, long enough for PostgreSQL.
 BATCH_ROWS = 10_000
 
@@ -69,6 +72,7 @@ def sweep(*, abandoned_after: timedelta, checkpoint: Checkpoint) -> dict[str, in
         "ended": _delete_files_of_ended_runs(before),
         "orphans": _delete_orphans("uploads", before, _has_run)
         + _delete_orphans("exports", before, _has_export),
+        "quarantined": _delete_orphans(FOLDER, timezone.now() - QUARANTINE_KEPT, lambda _path: False),
         "exports": _delete_expired_exports(),
         "batches": _settle_batches(before),
     }

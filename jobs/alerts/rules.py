@@ -45,8 +45,8 @@ SLOW_DATABASE_SECONDS = 0.5
 SCHEDULE_LATE = timedelta(minutes=2)
 # A bad hint is news for this long.
 QUARANTINE_NEWS = timedelta(hours=1)
-# As is a job that reached across the border between organizations.
-BORDER_NEWS = timedelta(hours=1)
+# As is a line of the audit trail that alarms.
+AUDIT_NEWS = timedelta(hours=1)
 
 
 class CannotTellError(Exception):
@@ -242,11 +242,18 @@ def quarantine(scene: Scene) -> Iterator[Sighting]:
 
 def crossed_border(scene: Scene) -> Iterator[Sighting]:
     """Jobs were ended lately because what they were to work on belongs to another organization."""
-    tries = AuditEntry.objects.filter(
-        action=ActionKind.CROSSED_BORDER, at__gt=scene.now - BORDER_NEWS
-    ).count()
-    if tries:
+    if tries := _audited_lately(scene, ActionKind.CROSSED_BORDER):
         yield Sighting(params={"jobs": tries})
+
+
+def malware(scene: Scene) -> Iterator[Sighting]:
+    """Uploads were put away lately because the scanner found something in them."""
+    if files := _audited_lately(scene, ActionKind.QUARANTINE):
+        yield Sighting(params={"files": files})
+
+
+def _audited_lately(scene: Scene, action: ActionKind) -> int:
+    return AuditEntry.objects.filter(action=action, at__gt=scene.now - AUDIT_NEWS).count()
 
 
 def _minutes(count: float) -> timedelta:
@@ -265,5 +272,6 @@ RULES: tuple[Rule, ...] = (
     Rule(AlertKind.PERSISTENCE, persistence, raise_after=_minutes(1), resolve_after=_minutes(1)),
     Rule(AlertKind.SCHEDULE, schedule, raise_after=_minutes(2), resolve_after=_minutes(2)),
     Rule(AlertKind.QUARANTINE, quarantine, raise_after=_minutes(0), resolve_after=_minutes(5)),
+    Rule(AlertKind.MALWARE, malware, raise_after=_minutes(0), resolve_after=_minutes(5)),
     Rule(AlertKind.CROSSED_BORDER, crossed_border, raise_after=_minutes(0), resolve_after=_minutes(5)),
 )

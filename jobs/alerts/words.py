@@ -55,8 +55,15 @@ def _site_wide(kind: str, params: Mapping[str, Any]) -> str:
             return _("Redis keeps nothing on disk.")
         case AlertKind.NO_LEADER:
             return _("No dispatcher leads.")
+    return _of_security(kind)
+
+
+def _of_security(kind: str) -> str:
+    match kind:
         case AlertKind.QUARANTINE:
             return _("Entries that this site did not write were found in Redis and put aside.")
+        case AlertKind.MALWARE:
+            return _("The scanner found malware in uploads, which were put away.")
         case AlertKind.CROSSED_BORDER:
             return _("Jobs named another organization than the rows they were to work on, and were ended.")
     return str(AlertKind(kind).label) if kind in AlertKind.values else kind
@@ -78,6 +85,7 @@ def advice(kind: str) -> str:
         AlertKind.NO_LEADER: _("Start a worker: each one brings a dispatcher along."),
         AlertKind.SCHEDULE: _("Open the schedule: it says what is wrong with it."),
         AlertKind.QUARANTINE: _("Find out who else can write to this Redis, and change its password."),
+        AlertKind.MALWARE: _("Read the audit trail for whose files they are, and speak with the sender."),
         AlertKind.CROSSED_BORDER: _(
             "Nothing was done for them. Read the audit trail: who can write to the database or to Redis?"
         ),

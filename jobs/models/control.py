@@ -175,7 +175,9 @@ class AuditEntry(models.Model):
             models.Index(fields=["tenant_id", "-id"], name="jobs_audit_of_tenant"),
             # Dispatchers ask for the newest of these every few seconds.
             models.Index(
-                fields=["at"], condition=Q(action=ActionKind.CROSSED_BORDER), name="jobs_action_crossed"
+                fields=["action", "at"],
+                condition=Q(action__in=[ActionKind.CROSSED_BORDER, ActionKind.QUARANTINE]),
+                name="jobs_audit_alarming",
             ),
         ]
 

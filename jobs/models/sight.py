@@ -156,6 +156,7 @@ class AlertKind(models.TextChoices):
     NO_LEADER = "no_leader", _("No dispatcher leads")
     SCHEDULE = "schedule", _("A schedule makes no job")
     QUARANTINE = "quarantine", _("A bad entry was found in Redis")
+    MALWARE = "malware", _("Malware was found in an upload")
     CROSSED_BORDER = "crossed_border", _("A job named another organization than its row")
 
 

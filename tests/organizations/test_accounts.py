@@ -20,6 +20,7 @@ from organizations.models import CacheEntry, Organization, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.support.jobs import drain
+from tests.support.staff import staff_client
 from tests.test_border import STAFF, names_and_routes, with_arguments
 
 SIGN_IN = "/sign-in/"
@@ -282,3 +283,16 @@ def test_the_shared_cache_forgets_what_is_over(shared_cache: None) -> None:
     cache.set("mark", "value", timeout=timedelta(minutes=1).total_seconds())
     assert cache.get("mark") == "value"
     assert CacheEntry.objects.exists()
+
+
+def test_a_superuser_resets_a_lost_factor_and_nobody_else_does(superuser: User, secret: str) -> None:
+    address = reverse("admin:organizations_user_changelist")
+    press = {"action": "reset_factor", "_selected_action": superuser.pk, "index": "0", "confirmed": "yes"}
+    assert (
+        staff_client("organizations.change_user", "organizations.view_user").post(address, press).status_code
+        == 403
+    )
+    assert Authenticator.objects.filter(user=superuser).exists()
+    signed_in(superuser).post(address, press)
+    assert not Authenticator.objects.filter(user=superuser).exists()
+    assert AuditEntry.objects.filter(action=ActionKind.CHANGE_FACTOR, target=str(superuser.pk)).exists()
