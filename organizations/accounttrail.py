@@ -12,8 +12,10 @@ from jobs import audit
 from jobs.models import ActionKind
 from organizations.models import User
 
+SIGN_IN_NOTED = "organizations.note_sign_in"
 
-@receiver(user_logged_in, dispatch_uid="organizations.note_sign_in")
+
+@receiver(user_logged_in, dispatch_uid=SIGN_IN_NOTED)
 def note_sign_in(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     """A sign-in: a line for each of the person's organizations, whose owners read it."""
     for tenant_id in _places(user):

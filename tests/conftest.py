@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth.signals import user_logged_in
 from django.core.cache import cache
 from django.core.signals import request_finished
 from django.db import close_old_connections
@@ -18,6 +19,7 @@ from redis import Redis
 
 from config.embedded_redis import EmbeddedRedis
 from jobs import failfast
+from organizations.accounttrail import SIGN_IN_NOTED, note_sign_in
 from organizations.models import Organization, User
 from organizations.roles import RoleKey
 from tests import factories
@@ -152,10 +154,14 @@ def end(response: Any) -> None:
         request_finished.connect(close_old_connections)
 
 
-def signed_in(user: User) -> Client:
-    """A browser in which the person is signed in."""
+def signed_in(person: User) -> Client:
+    """A browser in which that person is signed in already: the sign-in itself left no line in the audit trail."""
     client = Client()
-    client.force_login(user, backend="organizations.backends.EmailBackend")
+    user_logged_in.disconnect(dispatch_uid=SIGN_IN_NOTED)
+    try:
+        client.force_login(person, backend="organizations.backends.EmailBackend")
+    finally:
+        user_logged_in.connect(note_sign_in, dispatch_uid=SIGN_IN_NOTED)
     return client
 
 
