@@ -19,6 +19,9 @@ def sentence(code: str, params: dict[str, Any]) -> str:
             "Our scanner found malware in the file. It was put away, and nobody can open it. Look after the computer "
             "that it came from."
         ),
+        "scanner-limit": _(
+            "The file is too large for our malware scanner. Split it into smaller files and send them."
+        ),
         "scanner-away": _("The file could not be scanned for malware. Support was told; try again later."),
         "wrong-organization": _("This run does not belong to your organization."),
         "too_long": _("Checking the file took too long. Split it into smaller files and send them."),

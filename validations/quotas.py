@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import BigIntegerField, Count, Q, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django.utils import timezone
 
+from jobs.models import ActionKind, AuditEntry
 from organizations.models import Organization, User
 from validations.intake import UploadRefusedError
-from validations.models import ValidationRun
 
 MIB = 1024**2
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -21,11 +23,12 @@ def check_quotas(organization: Organization, user: User, size_bytes: int) -> Non
     """
     refuse_suspended(organization)
     now = timezone.now()
-    runs = ValidationRun.objects.for_organization(organization).filter(created_at__gt=now - DAY)
-    used = runs.aggregate(
+    # Of the audit trail: a run that was sent and deleted was sent all the same.
+    sent = AuditEntry.objects.filter(tenant_id=organization.pk, action=ActionKind.SEND_FILE, at__gt=now - DAY)
+    used = sent.aggregate(
         files=Count("pk"),
-        size_bytes=Sum("size_bytes", default=0),
-        own=Count("pk", filter=Q(created_by=user, created_at__gt=now - MINUTE)),
+        size_bytes=Sum(Cast(KeyTextTransform("size_bytes", "details"), BigIntegerField()), default=0),
+        own=Count("pk", filter=Q(by=user.pk, at__gt=now - MINUTE)),
     )
     if used["own"] >= settings.UPLOADS_PER_MINUTE:
         limit = settings.UPLOADS_PER_MINUTE

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from jobs import audit
 from jobs.context import RunningJob
-from jobs.errors import JobError, PermanentError
+from jobs.errors import FencedError, JobError, PermanentError
 from jobs.models import ActionKind
 from validations.models import ValidationRun
 from validations.progress import held_by
@@ -67,7 +67,8 @@ def signature(path: Path) -> str | None:
 def clamd(path: Path) -> str | None:
     """What the ClamAV daemon at CLAMD_ADDRESS finds.
 
-    Raises: ScannerAwayError when it does not answer, or not with a verdict.
+    Raises: ScannerAwayError when it does not answer, or not with a verdict; PermanentError for a file that is too
+    large for it.
     """
     try:
         with _connected(settings.CLAMD_ADDRESS) as connection:
@@ -82,7 +83,9 @@ def clamd(path: Path) -> str | None:
         return None
     if found := _FOUND.search(answer):
         return found.group(1).decode(errors="replace")[:100]
-    # Too large for its limits, or an error of its own.
+    if b"size limit exceeded" in answer:
+        # Trying again cannot help: the daemon's StreamMaxLength is below what the site lets in.
+        raise PermanentError("scanner-limit")
     raise ScannerAwayError
 
 
@@ -92,7 +95,10 @@ def _put_away(job: RunningJob, run: ValidationRun, path: Path, name: str) -> Non
     with path.open("rb") as content:
         kept = default_storage.save(f"{FOLDER}/{run.organization_id}/{run.pk}", content)
     with transaction.atomic():
-        held_by(job, run).update(file="")
+        if not held_by(job, run).update(file=""):
+            default_storage.delete(kept)
+            # Another worker has the run by now, and scans the file itself.
+            raise FencedError
         details = {"found": name, "kept_as": kept}
         audit.record(
             None, ActionKind.QUARANTINE, "run", run.pk, tenant_id=run.organization_id, details=details

@@ -171,6 +171,12 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["target_kind", "target"], name="jobs_action_by_target"),
+            # What an organization has sent lately, which is limited.
+            models.Index(
+                fields=["tenant_id", "at"],
+                condition=Q(action=ActionKind.SEND_FILE),
+                name="jobs_audit_sent",
+            ),
             # What one organization reads, from the newest on.
             models.Index(fields=["tenant_id", "-id"], name="jobs_audit_of_tenant"),
             # Dispatchers ask for the newest of these every few seconds.

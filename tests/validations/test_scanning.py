@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.alerts import rules
+from jobs.errors import PermanentError
 from jobs.models import ActionKind, AuditEntry, Job, JobStatus
 from organizations.models import Organization, User
 from tests import factories
@@ -134,7 +135,12 @@ def test_x_a_scanner_that_is_away_lets_no_file_pass_and_the_job_comes_again(
     drain(raising=False)
     job = Job.objects.get()
     assert (job.status, job.error_class.rsplit(".")[-1]) == (JobStatus.RETRYING, "ScannerAwayError")
-    with clamd(b"INSTREAM size limit exceeded. ERROR\0") as (address, _seen):
-        settings.CLAMD_ADDRESS = address
-        with pytest.raises(scanning.ScannerAwayError):
-            scanning.clamd(Path(__file__))
+    answers = {
+        b"INSTREAM size limit exceeded. ERROR\0": PermanentError,
+        b"something else ERROR\0": scanning.ScannerAwayError,
+    }
+    for answer, error in answers.items():
+        with clamd(answer) as (address, _seen):
+            settings.CLAMD_ADDRESS = address
+            with pytest.raises(error):
+                scanning.clamd(Path(__file__))
