@@ -45,7 +45,7 @@ demo: setup  ## the same after a sample file went through the real form (EXIT=1 
 test: setup  ## all tests, on every pair of database and Redis that answers here
 	@$(BIN)/python -m tests.suites $(ARGS)
 
-check: setup  ## format, lint, types, imports, migrations, settings, translations
+check: setup  ## format, lint, types, imports, migrations, settings, translations, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
@@ -54,6 +54,7 @@ check: setup  ## format, lint, types, imports, migrations, settings, translation
 	$(BIN)/python manage.py check --fail-level WARNING
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python -m tests.catalogues
+	$(BIN)/python -m tests.vulnerabilities
 
 fix: setup  ## mend what ruff can mend
 	$(BIN)/ruff format .

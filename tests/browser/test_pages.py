@@ -80,7 +80,8 @@ STUMBLES = """
     if (element.checkVisibility() && isSmall && !inText && !element.closest(".skip, .drop"))
       found.push(`target below 24 px: ${element.outerHTML.slice(0, 80)}`);
   }
-  for (const element of document.querySelectorAll("[style], [onclick], script:not([src])"))
+  const code = "[style], [onclick], script:not([src]):not([type='application/json'])";
+  for (const element of document.querySelectorAll(code))
     found.push(`inline: ${element.outerHTML.slice(0, 80)}`);
   return found;
 }
