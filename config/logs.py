@@ -40,7 +40,8 @@ class LineFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
         """The record's first line with control characters made visible, so that it cannot be forged."""
         named = "".join(f" {name}={getattr(record, name)}" for name in self.fields if hasattr(record, name))
-        if name := request_id.get():
+        # Django tells of an answer when the request is over; its record names the request.
+        if name := request_id.get() or getattr(getattr(record, "request", None), "id", ""):
             named += f" request_id={name}"
         return (super().formatMessage(record) + named).translate(_ESCAPES)
 

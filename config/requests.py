@@ -43,6 +43,7 @@ def requests_middleware(
 def _named(request: HttpRequest) -> Iterator[str]:
     given = request.headers.get(HEADER, "")
     name = given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    request.id = name  # type: ignore[attr-defined]  # read by config.logs
     token = request_id.set(name)
     try:
         with audit.coming_from(request):
