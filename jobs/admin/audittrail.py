@@ -1,5 +1,6 @@
 """The audit trail and the bulk actions, for reading."""
 
+import ipaddress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,14 @@ from jobs import audit, roles, tenants, trail
 from jobs.admin import bulkpage
 from jobs.admin.base import ReadOnlyAdmin, as_json, badge, check_values, link, time_text
 from jobs.models import ActionKind, AuditEntry, BulkAction
+
+
+def _ip_address(text: str) -> str:
+    """The address in the form in which it is stored.
+
+    Raises: ValueError for a text that is none.
+    """
+    return str(ipaddress.ip_address(text))
 
 
 @admin.register(AuditEntry)
@@ -37,7 +46,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("display_at",)
     list_filter = (("action", ChoicesDropdownFilter), ("at", RangeDateTimeFilter))
     list_filter_submit = True
-    search_exact = {"target": str, "by__email": str.lower, "address": str}
+    search_exact = {"target": str, "by__email": str.lower, "address": _ip_address}
     search_help_text = gettext_lazy(
         "Id or name of what it was done to, the address of a person, or an IP address"
     )
