@@ -5,10 +5,11 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Router, Status
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
+from jobs.api.bodies import CamelSchema, ErrorBody
 from jobs.models import Job
 from organizations import rolebook, seeding, seedjobs
 from organizations.access import memberships_of
@@ -16,19 +17,6 @@ from organizations.models import Organization
 from organizations.roles import TEMPLATES_VERSION, Permission
 
 router = Router(tags=["organizations"], by_alias=True)
-
-
-class CamelSchema(Schema):
-    """Python names inside, JSON names outside."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class ErrorBody(CamelSchema):
-    """A stable code and a sentence."""
-
-    code: str
-    message: str
 
 
 class RoleBody(CamelSchema):

@@ -59,7 +59,7 @@ class ChangePasswordForm(Styled, account_forms.ChangePasswordForm):  # type: ign
     """A new password, by the old one."""
 
 
-class PreferencesForm(forms.ModelForm[User]):
+class PreferencesForm(Styled, forms.ModelForm[User]):
     """What a person decides about themselves: name, language, time zone."""
 
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
@@ -76,11 +76,9 @@ class PreferencesForm(forms.ModelForm[User]):
         site_zone = _("As the site: %(zone)s") % {"zone": settings.TIME_ZONE.replace("_", " ")}
         self.fields["time_zone"].choices = [("", site_zone), *time_zones()]  # type: ignore[attr-defined]
         self.fields["full_name"].widget.attrs["autocomplete"] = "name"
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "input"
 
 
-class OrganizationForm(forms.ModelForm[Organization]):
+class OrganizationForm(Styled, forms.ModelForm[Organization]):
     """What an organization decides about itself."""
 
     class Meta:
@@ -95,8 +93,6 @@ class OrganizationForm(forms.ModelForm[Organization]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "input"
         days = self.fields["keep_files_days"]
         days.widget.attrs["max"] = MOST_KEPT_DAYS
         days.validators.append(MaxValueValidator(MOST_KEPT_DAYS))

@@ -9,11 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, File, Form, Query, Router, Schema, Status
+from ninja import Field, File, Form, Query, Router, Status
 from ninja.files import UploadedFile
-from pydantic import ConfigDict, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import StringConstraints
 
+from jobs.api.bodies import CamelSchema, ErrorBody
 from organizations.access import memberships_of
 from organizations.models import Organization
 from validations import batches, services
@@ -37,12 +37,6 @@ READING = {"encoding", "delimiter", "quotechar", "escapechar", "header_line", "s
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
-class CamelSchema(Schema):
-    """Python names inside, JSON names outside."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
 class AcceptedBody(CamelSchema):
     """What an accepted upload answers."""
 
@@ -60,7 +54,7 @@ class BatchFileBody(CamelSchema):
     verdict: str | None
     errors: int
     warnings: int
-    error: "ErrorBody | None"
+    error: ErrorBody | None
 
 
 class BatchBody(CamelSchema):
@@ -72,13 +66,6 @@ class BatchBody(CamelSchema):
     total: int
     created_at: datetime
     files: list[BatchFileBody]
-
-
-class ErrorBody(CamelSchema):
-    """What every refusal answers: a stable code and a sentence in the language of the request."""
-
-    code: str
-    message: str
 
 
 class ProgressBody(CamelSchema):

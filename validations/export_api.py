@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Field, Router, Status
 
+from jobs.api.bodies import CamelSchema, ErrorBody
 from organizations.models import User
 from validations import export_services
-from validations.api import CamelSchema, ErrorBody, Text, find_validation
+from validations.api import Text, find_validation
 from validations.exports import Wanted, formats
 from validations.failures import sentence
 from validations.models import Export, RunStatus, ValidationRun
